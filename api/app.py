@@ -1,0 +1,40 @@
+"""create_app: routes and middleware, nothing else."""
+
+from __future__ import annotations
+
+import falcon
+
+from api import problems
+from api.fleet import FleetResource, HealthResource
+from api.guard import Guard
+from api.users import UserResource, refuse_odd_path
+from bus.client import BusClient
+from bus.errors import PblmError
+from bus.settings import Settings
+
+PATIENCE = 5.0
+"""Seconds that a call waits beyond the time that its work is given."""
+MAX_WAITING = 96
+"""Calls that wait for a start at the same time; the others are answered with 202 at once."""
+
+
+def create_app(bus: BusClient, settings: Settings) -> falcon.App[falcon.Request, falcon.Response]:
+    """Return the WSGI application that speaks to the manager over ``bus``."""
+    app = falcon.App(middleware=[Guard(settings.api_token)])
+    app.req_options.keep_blank_qs_values = True
+    app.add_error_handler(Exception, problems.on_bug)
+    app.add_error_handler(PblmError, problems.on_problem)
+    app.set_error_serializer(problems.serialize_http_error)
+    users = UserResource(
+        bus,
+        init_wait=settings.start_timeout + PATIENCE,
+        stop_wait=2 * settings.stop_timeout + PATIENCE,
+        max_waiting=MAX_WAITING,
+    )
+    app.add_route("/api/users/{user_id}/init_pb", users, suffix="init")
+    app.add_route("/api/users/{user_id}/pb_status", users, suffix="status")
+    app.add_route("/api/users/{user_id}/stop_pb", users, suffix="stop")
+    app.add_sink(refuse_odd_path, r"/api/users/(?P<rest>.*)")
+    app.add_route("/api/pb_instances", FleetResource(bus))
+    app.add_route("/health/pb", HealthResource(bus))
+    return app

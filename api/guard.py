@@ -1,0 +1,45 @@
+"""Who may come in."""
+
+from __future__ import annotations
+
+import hmac
+
+import falcon
+
+from bus.errors import Forbidden, Unauthorized
+from bus.settings import is_loopback
+
+
+class Guard:
+    """Middleware: asks for the token, and keeps web pages of strangers out.
+
+    Without a token the API is reachable from this machine only, but also by every page that a
+    browser on this machine shows. Such a page gives itself away: by its ``Origin``, or, after
+    rebinding its own name to loopback, by the ``Host`` it asks for.
+    """
+
+    def __init__(self, token: str | None) -> None:
+        self._token = None if token is None else token.encode()
+
+    def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Raise :class:`Unauthorized` or :class:`Forbidden` for those who may not."""
+        if self._token is None:
+            self._check_origin(req)
+        elif req.path.startswith("/api/"):
+            self._check_token(req, self._token)
+
+    def _check_token(self, req: falcon.Request, token: bytes) -> None:
+        scheme, _, given = (req.get_header("Authorization") or "").partition(" ")
+        matches = hmac.compare_digest(given.strip().encode(), token)
+        if scheme.lower() != "bearer" or not matches:
+            raise Unauthorized("Unauthorized: send the header `Authorization: Bearer PB_API_TOKEN`")
+
+    def _check_origin(self, req: falcon.Request) -> None:
+        if not is_loopback(req.host or ""):
+            raise Forbidden(
+                f"Forbidden: host {req.host!r} is not this machine; use http://127.0.0.1, "
+                "or set PB_API_TOKEN"
+            )
+        origin = req.get_header("Origin")
+        if origin is not None and origin.partition("://")[2] != req.netloc:
+            raise Forbidden(f"Forbidden: a page of {origin!r} may not use this API")

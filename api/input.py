@@ -1,0 +1,63 @@
+"""What callers send, read and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TypeVar
+
+import falcon
+import msgspec
+
+from bus.errors import InvalidRequest
+
+MAX_BODY = 64 * 1024
+"""The largest body that is read, in bytes."""
+MAX_WAIT = 300.0
+"""The longest that a call may wait, in seconds."""
+
+_T = TypeVar("_T")
+
+
+def read_body(req: falcon.Request, body_type: type[_T]) -> _T:
+    """Return the JSON body, or ``body_type()`` when there is none.
+
+    Raises :class:`InvalidRequest` when it is no JSON or does not fit ``body_type``. The content
+    type is not looked at: a forgotten header must not turn a good body into a bad one.
+    """
+    raw = req.bounded_stream.read(MAX_BODY + 1)
+    if len(raw) > MAX_BODY:
+        raise InvalidRequest(f"The body is longer than {MAX_BODY} bytes")
+    if not raw.strip():
+        return body_type()
+    try:
+        return msgspec.json.decode(raw, type=body_type)
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(f"The body does not fit: {error}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidRequest(f"The body is not JSON: {error}") from error
+
+
+def read_query(req: falcon.Request, known: Collection[str] = ()) -> dict[str, str]:
+    """Return the query, or raise :class:`InvalidRequest` when it has what is not ``known``."""
+    query: dict[str, str] = {}
+    for name, value in req.params.items():
+        if name not in known:
+            takes = ", ".join(sorted(known)) or "no query"
+            raise InvalidRequest(f"Unknown query parameter {name!r}: this call takes {takes}")
+        if not isinstance(value, str):
+            raise InvalidRequest(f"Query parameter {name!r} is given more than once")
+        query[name] = value
+    return query
+
+
+def read_wait(text: str | None, default: float) -> float:
+    """Return for how many seconds the caller waits; 0 is not at all."""
+    if text is None:
+        return default
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= MAX_WAIT:
+        raise InvalidRequest(f"wait={text!r}: takes seconds from 0 to {MAX_WAIT:g}")
+    return seconds

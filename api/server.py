@@ -1,0 +1,58 @@
+"""ApiServer: the application served by waitress."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import waitress.server
+from waitress import wasyncore
+
+from bus.errors import SettingsError
+
+THREADS = 128
+"""Calls served at once. A thread is cheap, and a call that waits for a start holds one."""
+MAX_CONNECTIONS = 1_000
+MAX_BODY = 1024 * 1024
+"""waitress cuts off larger bodies while they arrive, in bytes."""
+
+
+class ApiServer:
+    """Listens from the moment it is made, serves from :meth:`start` to :meth:`close`."""
+
+    def __init__(self, app: Any, *, host: str, port: int) -> None:
+        """Bind; raise :class:`SettingsError` naming the setting when that cannot be done."""
+        try:
+            self._server: Any = waitress.server.create_server(
+                app,
+                host=host,
+                port=port,
+                threads=THREADS,
+                connection_limit=MAX_CONNECTIONS,
+                max_request_body_size=MAX_BODY,
+                asyncore_use_poll=True,  # select() ends at file descriptor 1024
+                ident=None,
+                clear_untrusted_proxy_headers=True,
+            )
+        except OSError as error:
+            raise SettingsError(
+                f"PB_API_HOST={host!r} PB_API_PORT={port}: cannot listen there "
+                f"({error.strerror}); stop what has it, or set another"
+            ) from error
+        self._thread = threading.Thread(target=self._server.run, name="api")
+
+    def start(self) -> None:
+        """Serve from now on."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the calls under way, the connections and the threads."""
+        self._server.task_dispatcher.shutdown()
+        if self._thread.is_alive():
+            self._server.trigger.pull_trigger(self._close_all)
+            self._thread.join()
+        else:
+            self._close_all()
+
+    def _close_all(self) -> None:
+        wasyncore.close_all(self._server._map)

@@ -1,0 +1,97 @@
+"""``/api/users/{user_id}/...``: one user's instance."""
+
+from __future__ import annotations
+
+import threading
+import urllib.parse
+from typing import Any
+
+import falcon
+import msgspec
+
+from api.input import read_body, read_query, read_wait
+from bus.answers import InstanceAnswer
+from bus.client import BusClient
+from bus.errors import BusTimeout, InvalidUserId, NotFound
+from bus.instance import Instance
+from bus.requests import GetInstance, InitInstance, StopInstance
+from bus.states import Status
+
+
+class InitBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of ``init_pb``."""
+
+    force_restart: bool = False
+
+
+class UserResource:
+    """The calls about one user."""
+
+    def __init__(
+        self, bus: BusClient, *, init_wait: float, stop_wait: float, max_waiting: int
+    ) -> None:
+        """Waits are in seconds. Each waiting call holds a thread: at most ``max_waiting`` do."""
+        self._bus = bus
+        self._init_wait = init_wait
+        self._stop_wait = stop_wait
+        self._waiting = threading.BoundedSemaphore(max_waiting)
+
+    def on_post_init(self, req: falcon.Request, resp: falcon.Response, user_id: str) -> None:
+        """``POST /api/users/{id}/init_pb``."""
+        query = read_query(req, {"wait"})
+        wait = read_wait(query.get("wait"), self._init_wait)
+        body = read_body(req, InitBody)
+        instance = self._init(user_id, body.force_restart, wait)
+        if instance.status is Status.RUNNING:
+            message = f"PocketBase instance initialized on port {instance.port}"
+            resp.status = falcon.HTTP_200
+        else:
+            message = f"PocketBase instance is {instance.status}: {instance.reason}"
+            resp.status = falcon.HTTP_202
+            resp.location = f"/api/users/{urllib.parse.quote(user_id)}/pb_status"
+        _write(resp, {"success": True, "message": message, "instance": instance})
+
+    def on_get_status(self, req: falcon.Request, resp: falcon.Response, user_id: str) -> None:
+        """``GET /api/users/{id}/pb_status``."""
+        read_query(req)
+        answer = self._bus.ask(GetInstance(user_id=user_id), InstanceAnswer)
+        _write(resp, {"user_id": user_id, "instance": answer.instance})
+
+    def on_post_stop(self, req: falcon.Request, resp: falcon.Response, user_id: str) -> None:
+        """``POST /api/users/{id}/stop_pb``."""
+        read_query(req)
+        answer = self._bus.ask(
+            StopInstance(user_id=user_id), InstanceAnswer, timeout=self._stop_wait
+        )
+        message = "PocketBase instance stopped successfully"
+        _write(resp, {"success": True, "message": message, "instance": answer.instance})
+
+    def _init(self, user_id: str, force_restart: bool, wait: float) -> Instance:
+        if wait and self._waiting.acquire(blocking=False):
+            try:
+                request = InitInstance(user_id=user_id, force_restart=force_restart)
+                return self._ask(request, wait)
+            except BusTimeout:
+                return self._ask(GetInstance(user_id=user_id))  # under way, or the bus is down
+            finally:
+                self._waiting.release()
+        return self._ask(InitInstance(user_id=user_id, force_restart=force_restart, wait=False))
+
+    def _ask(self, request: InitInstance | GetInstance, timeout: float | None = None) -> Instance:
+        answer = self._bus.ask(request, InstanceAnswer, timeout=timeout)
+        if answer.instance is None:
+            raise NotFound(f"No PocketBase instance for user {request.user_id}")
+        return answer.instance
+
+
+def refuse_odd_path(req: falcon.Request, resp: falcon.Response, **params: str) -> None:
+    """Answer for paths under ``/api/users/`` that no route takes: an id with a slash, mostly."""
+    user_id, _, call = params["rest"].rpartition("/")
+    if call in ("init_pb", "pb_status", "stop_pb"):
+        raise InvalidUserId(f"Invalid user ID {user_id!r}: it is empty or has a slash")
+    raise NotFound(f"No such route: {req.method} {req.path}")
+
+
+def _write(resp: falcon.Response, body: dict[str, Any]) -> None:
+    resp.content_type = falcon.MEDIA_JSON
+    resp.data = msgspec.json.encode(body)

@@ -1,0 +1,223 @@
+"""The hub: the one thread that owns the server's sockets.
+
+Requests come in on a ROUTER socket and are handed to one handler; the answers come back from any
+thread, through a queue. Events go out on a PUB socket, numbered in the order in which they are
+published, and the last of them are kept for those who missed some.
+
+The PUB side is an XPUB socket: the same on the wire, but it tells the hub of each new
+subscription. The hub greets it with a heartbeat, so a subscriber knows that its subscription has
+arrived, and with which number the events went on; the same heartbeat, once a second, shows a
+subscriber that it missed the last events.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import zmq
+
+from bus import codec
+from bus.answers import Answer, ErrorAnswer, EventsAnswer
+from bus.errors import InternalError, PblmError, Unavailable
+from bus.events import Event, Heartbeat, StatusChanged
+from bus.requests import GetEvents, Request
+
+Reply = Callable[[Answer], None]
+Handler = Callable[[Request, Reply], None]
+
+MAX_MESSAGE = 1024 * 1024
+"""ZeroMQ itself hangs up on a peer that sends a larger frame, in bytes."""
+EVENT_HIGH_WATER_MARK = 100_000
+"""Events that wait for one slow subscriber before ZeroMQ drops further ones."""
+
+log = logging.getLogger(__name__)
+
+
+class Hub:
+    """Owns the command and the event socket, and the thread that serves them."""
+
+    def __init__(
+        self,
+        *,
+        command_endpoint: str,
+        event_endpoint: str,
+        history: int = 10_000,
+        heartbeat: float = 1.0,
+    ) -> None:
+        """Bind both sockets; raise :class:`Unavailable` if that cannot be done.
+
+        ``history`` events are kept; a ``heartbeat`` goes out every so many seconds.
+        """
+        self.epoch = uuid.uuid4().hex
+        self._seq = 0
+        self._history: deque[StatusChanged] = deque(maxlen=history)
+        self._heartbeat = heartbeat
+        self._outbox: deque[tuple[list[bytes], Answer] | Event] = deque()
+        self._wake_reader, self._wake_writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._wake_lock = threading.Lock()
+        self._released = False
+        self._closing = threading.Event()
+        self._handler: Handler = _nobody_home
+        self._thread: threading.Thread | None = None
+        self._context = zmq.Context()
+        self._bound: list[str] = []
+        try:
+            self._router = self._bind(zmq.ROUTER, command_endpoint)
+            self._events = self._bind(zmq.XPUB, event_endpoint)
+        except PblmError:
+            self._release()
+            raise
+
+    def _bind(self, kind: int, endpoint: str) -> zmq.Socket[bytes]:
+        socket = self._context.socket(kind)
+        socket.linger = 0
+        if kind == zmq.XPUB:
+            socket.xpub_verbose = True
+            socket.sndhwm = EVENT_HIGH_WATER_MARK
+        else:
+            socket.maxmsgsize = MAX_MESSAGE
+        try:
+            socket.bind(endpoint)
+            self._bound.append(endpoint)
+        except zmq.ZMQError as error:
+            raise Unavailable(f"Cannot bind {endpoint}: {error.strerror}") from error
+        return socket
+
+    def start(self, handler: Handler) -> None:
+        """Serve from now on; ``handler`` must not block and may answer from any thread."""
+        self._handler = handler
+        self._thread = threading.Thread(target=self._run, name="hub")
+        self._thread.start()
+
+    def publish(self, event: Event) -> None:
+        """Number ``event`` and send it to all who listen. From any thread."""
+        self._send(event)
+
+    def close(self) -> None:
+        """Send what is still to be sent, close the sockets and end the thread."""
+        self._closing.set()
+        self._wake()
+        if self._thread is not None:
+            self._thread.join()
+        else:
+            self._release()
+
+    def _release(self) -> None:
+        self._context.destroy(linger=200)
+        for endpoint in self._bound:
+            if endpoint.startswith("ipc://"):
+                Path(endpoint.removeprefix("ipc://")).unlink(missing_ok=True)
+        with self._wake_lock:  # a late answer must not write into a file that took the number
+            self._released = True
+            os.close(self._wake_reader)
+            os.close(self._wake_writer)
+
+    def _send(self, item: tuple[list[bytes], Answer] | Event) -> None:
+        self._outbox.append(item)
+        self._wake()
+
+    def _wake(self) -> None:
+        with self._wake_lock, contextlib.suppress(BlockingIOError):  # full of wake-ups already
+            if not self._released:
+                os.write(self._wake_writer, b"\0")
+
+    def _run(self) -> None:
+        poller = zmq.Poller()
+        for source in (self._router, self._events, self._wake_reader):
+            poller.register(source, zmq.POLLIN)
+        beat = time.monotonic() + self._heartbeat
+        try:
+            while not self._closing.is_set():
+                ready = dict(poller.poll(max(0, round((beat - time.monotonic()) * 1000))))
+                self._turn(ready)
+                if time.monotonic() >= beat:
+                    self._publish_now(self._beat())
+                    beat = time.monotonic() + self._heartbeat
+            self._flush()
+        finally:
+            self._release()
+
+    def _turn(self, ready: dict[object, int]) -> None:
+        try:
+            if self._wake_reader in ready:
+                os.read(self._wake_reader, 4096)
+            self._flush()
+            if self._router in ready:
+                self._receive()
+            if self._events in ready:
+                self._greet()
+        except Exception:
+            log.exception("hub: a turn failed; going on")
+
+    def _flush(self) -> None:
+        while self._outbox:
+            item = self._outbox.popleft()
+            if isinstance(item, Event):
+                self._publish_now(item)
+            else:
+                frames, answer = item
+                self._router.send_multipart([*frames, codec.encode(answer)])
+
+    def _publish_now(self, event: Event) -> None:
+        if isinstance(event, StatusChanged):
+            self._seq += 1
+        stamped = msgspec.structs.replace(event, epoch=self.epoch, seq=self._seq)
+        if isinstance(stamped, StatusChanged):
+            self._history.append(stamped)
+        self._events.send_multipart([stamped.topic.encode(), codec.encode(stamped)])
+
+    def _beat(self) -> Heartbeat:
+        return Heartbeat(at=datetime.now(UTC))
+
+    def _greet(self) -> None:
+        while self._events.poll(0):
+            if self._events.recv_multipart()[0].startswith(b"\x01"):
+                self._publish_now(self._beat())
+
+    def _receive(self) -> None:
+        for _ in range(100):  # then the answers and events get their turn
+            if not self._router.poll(0):
+                return
+            *frames, body = self._router.recv_multipart()
+            if not 1 <= len(frames) <= 4:
+                log.warning("hub: dropped a message of %d frames", len(frames) + 1)
+                continue
+            self._handle(frames, body)
+
+    def _handle(self, frames: list[bytes], body: bytes) -> None:
+        def reply(answer: Answer) -> None:
+            self._send((frames, answer))
+
+        try:
+            request = codec.decode_request(body)
+            if isinstance(request, GetEvents):
+                reply(self._missed(request))
+            else:
+                self._handler(request, reply)
+        except PblmError as error:
+            log.warning("hub: refused a request: %s", error.message)
+            reply(ErrorAnswer.of(error))
+        except Exception:
+            log.exception("hub: the handler failed")
+            reply(ErrorAnswer.of(InternalError("The request failed by a bug; see the log")))
+
+    def _missed(self, request: GetEvents) -> EventsAnswer:
+        oldest = self._history[0].seq if self._history else self._seq + 1
+        complete = request.epoch == self.epoch and oldest - 1 <= request.after <= self._seq
+        skip = request.after - (oldest - 1)
+        events = list(self._history)[skip:] if complete else []
+        return EventsAnswer(epoch=self.epoch, head=self._seq, complete=complete, events=events)
+
+
+def _nobody_home(request: Request, reply: Reply) -> None:
+    raise Unavailable("The manager is not up yet", retry_after=1)

@@ -1,0 +1,32 @@
+"""The instance as its users see it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from bus.states import Desired, Status
+
+
+class Instance(msgspec.Struct, frozen=True, kw_only=True):
+    """One user's PocketBase: the instance object of the HTTP API, the answers and the events.
+
+    Times are RFC 3339 in UTC. ``port``, ``url`` and ``pid`` are null while there is no process.
+    """
+
+    user_id: str
+    port: int | None = None
+    db_path: str
+    url: str | None = None
+    status: Status
+    created_at: datetime
+    last_health_check: datetime | None = None
+    desired: Desired
+    reason: str
+    """Why it has this status, in words."""
+    pid: int | None = None
+    started_at: datetime | None = None
+    """When the process that runs now was started."""
+    restarts: int = 0
+    """How often the manager started it again by itself."""

@@ -1,0 +1,72 @@
+"""What can be asked of the manager: imperative, immutable, checked when made.
+
+A request says nothing about how it is answered; :mod:`bus.answers` does.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from bus.states import Status
+from bus.user_id import check_user_id
+
+MAX_PAGE = 10_000
+"""The largest page of a listing."""
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    """Base of the requests. ``v`` is the version of the protocol."""
+
+    v: Literal[1] = 1
+
+
+class UserRequest(Request, frozen=True, kw_only=True):
+    """A request about one user, served in order by that user's actor."""
+
+    user_id: str
+
+    def __post_init__(self) -> None:
+        check_user_id(self.user_id)
+
+
+class InitInstance(UserRequest, frozen=True, kw_only=True, tag=True):
+    """Have the user's instance running.
+
+    Answered once it is Running or has failed; with ``wait=False`` as soon as it is under way.
+    """
+
+    force_restart: bool = False
+    wait: bool = True
+
+
+class StopInstance(UserRequest, frozen=True, kw_only=True, tag=True):
+    """Have the user's instance stopped. Answered once its process is gone."""
+
+
+class GetInstance(UserRequest, frozen=True, kw_only=True, tag=True):
+    """The user's instance as it is now, or none."""
+
+
+class ListInstances(Request, frozen=True, kw_only=True, tag=True):
+    """The instances in the order of their user ids, a page at a time."""
+
+    status: Status | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_PAGE)] = 1_000
+    after: str = ""
+    """Only user ids greater than this one."""
+
+
+class GetHealth(Request, frozen=True, kw_only=True, tag=True):
+    """How the manager itself is."""
+
+
+class GetEvents(Request, frozen=True, kw_only=True, tag=True):
+    """The events of ``epoch`` after number ``after``: what a subscriber missed."""
+
+    epoch: str
+    after: int
+
+
+AnyRequest = InitInstance | StopInstance | GetInstance | ListInstances | GetHealth | GetEvents

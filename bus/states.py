@@ -1,0 +1,60 @@
+"""The statuses of an instance and the ways between them.
+
+::
+
+                    init_pb, retry due
+        Stopped  ------------------------>  Starting  ------>  Running
+           ^   ^                            |  |  ^             |  |
+           |   |      stopped while queued  |  |  | retry due   |  |
+           |   +----------------------------+  |  |             |  |
+           |                                   v  |    crash,   |  |
+           +--------------------------------  Failed <----------+  |
+           |             stop_pb                   health checks   |
+           |                                                       |
+           +----------------  Stopping  <--------------------------+
+                exited           (also from Starting)      stop_pb
+
+``status`` is what is; ``desired`` is what the user last asked for. Recovery makes the first
+become the second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """What an instance is doing, as users see it."""
+
+    STARTING = "Starting"
+    RUNNING = "Running"
+    STOPPING = "Stopping"
+    STOPPED = "Stopped"
+    FAILED = "Failed"
+
+
+class Desired(StrEnum):
+    """What the user asked for: it outlives the process, the manager and the machine."""
+
+    RUNNING = "Running"
+    STOPPED = "Stopped"
+
+
+TRANSITIONS: Mapping[Status | None, frozenset[Status]] = {
+    None: frozenset({Status.STARTING}),
+    Status.STARTING: frozenset({Status.RUNNING, Status.STOPPING, Status.STOPPED, Status.FAILED}),
+    Status.RUNNING: frozenset({Status.STOPPING, Status.FAILED}),
+    Status.STOPPING: frozenset({Status.STOPPED, Status.FAILED}),
+    Status.STOPPED: frozenset({Status.STARTING}),
+    Status.FAILED: frozenset({Status.STARTING, Status.STOPPING, Status.STOPPED}),
+}
+"""From each status (``None``: not known yet) to those that may follow it."""
+
+SETTLED = frozenset({Status.RUNNING, Status.STOPPED, Status.FAILED})
+"""Statuses that may last; the others end by a deadline."""
+
+
+def may_follow(old: Status | None, new: Status) -> bool:
+    """Whether an instance may go from ``old`` to ``new``."""
+    return new in TRANSITIONS[old]

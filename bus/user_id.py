@@ -1,0 +1,20 @@
+"""What a user id may look like."""
+
+from __future__ import annotations
+
+import re
+
+from bus.errors import InvalidUserId
+
+MAX_LENGTH = 128
+_ALLOWED = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._@+-]{{0,{MAX_LENGTH - 1}}}")
+
+
+def check_user_id(user_id: str) -> str:
+    """Return ``user_id``, or raise :class:`InvalidUserId` saying what an id may be."""
+    if not _ALLOWED.fullmatch(user_id):
+        raise InvalidUserId(
+            f"Invalid user ID {user_id[:MAX_LENGTH]!r}: it takes 1 to {MAX_LENGTH} of "
+            "A-Z a-z 0-9 . _ @ + -, beginning with a letter or a digit"
+        )
+    return user_id

@@ -1,0 +1,102 @@
+"""Single-host launcher: settings, actors, bus, API; serves until told to end, closes in reverse."""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import signal
+import sys
+from contextlib import ExitStack
+
+from actors.system import ActorSystem
+from api.app import create_app
+from api.server import ApiServer
+from bus.client import BusClient
+from bus.errors import PblmError
+from bus.hub import Hub
+from bus.settings import Settings
+
+EXIT_PATIENCE = 10.0
+"""Seconds beyond PB_STOP_TIMEOUT (twice: asked, then killed) that the instances get to end."""
+
+log = logging.getLogger("pblm")
+
+
+class House:
+    """The whole manager on one host."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Make everything; raises :class:`PblmError` and leaves nothing behind if a part cannot."""
+        self.settings = settings
+        with ExitStack() as stack:
+            self.actors = ActorSystem(settings)
+            stack.callback(self.actors.close)
+            self.hub = Hub(
+                command_endpoint=settings.command_endpoint, event_endpoint=settings.event_endpoint
+            )
+            stack.callback(self.hub.close)
+            bus = BusClient(settings.command_endpoint)
+            stack.callback(bus.close)
+            self.api = ApiServer(
+                create_app(bus, settings), host=settings.api_host, port=settings.api_port
+            )
+            stack.callback(self.api.close)
+            self._closing = stack.pop_all()
+
+    def open(self) -> None:
+        """Start the actors, then let callers in."""
+        self.actors.start(self.hub.publish)
+        self.hub.start(self.actors.handle)
+        self.api.start()
+
+    def close(self, signals: queue.SimpleQueue[int] | None = None) -> None:
+        """Stop the instances and close everything; another signal hurries it."""
+        self.actors.stop_instances()
+        deadline = 2 * self.settings.stop_timeout + EXIT_PATIENCE
+        waited, step = 0.0, 0.05
+        while not self.actors.wait_stopped(step):
+            waited += step
+            if signals is not None and not signals.empty():
+                log.warning("told again to end: killing what has not stopped")
+                signals.get()
+                self.actors.hurry()
+            if waited > deadline:
+                log.error("some instances did not stop within %g s", deadline)
+                break
+        self._closing.close()
+
+
+def main() -> int:
+    """Run until SIGINT or SIGTERM; return the exit status."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+    )
+    logging.getLogger("pykka").setLevel(logging.WARNING)
+    os.umask(0o077)
+    signals: queue.SimpleQueue[int] = queue.SimpleQueue()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, frame: signals.put(number))
+    try:
+        house = House(Settings.from_environ(os.environ))
+    except PblmError as error:
+        print(f"pblm: {error.message}", file=sys.stderr)
+        return 1
+    house.open()
+    announce(house.settings)
+    log.info("%s: stopping", signal.Signals(signals.get()).name)
+    house.close(signals)
+    log.info("stopped")
+    return 0
+
+
+def announce(settings: Settings) -> None:
+    """Say where everything is."""
+    print(f"API        http://{settings.api_host}:{settings.api_port}")
+    print(f"commands   {settings.command_endpoint}")
+    print(f"events     {settings.event_endpoint}")
+    print(f"databases  {settings.user_dbs_path}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
