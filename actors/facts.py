@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from actors.proc import ExitStatus
 from bus.answers import Answer
 from bus.requests import Request
 
@@ -44,7 +45,20 @@ class PortReserved(RunFact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceReady(RunFact):
-    """The process owns its port and answers its health check."""
+    """The process owns its port, has the user's database open and answers its health check."""
+
+    identity: str | None
+    """The database's identity, when it was asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrayGone(RunFact):
+    """A process that served the user's directory without our knowledge has ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrayTimedOut(RunFact):
+    """Such a process was given its time to end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +73,9 @@ class StopTimedOut(RunFact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessExited(RunFact):
-    """The process is gone. ``how`` tells it in words."""
+    """The process is gone."""
 
-    how: str
+    status: ExitStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +112,14 @@ class ReservePort:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimPort:
+    """The user's process, adopted from a former manager, has this port already."""
+
+    user_id: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReleasePort:
     """The user needs no port any more."""
 
@@ -106,9 +128,13 @@ class ReleasePort:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShutDown:
-    """The manager ends: stop, and call ``done`` when nothing is left."""
+    """The manager ends: stop, and call ``done`` when nothing is left.
+
+    With ``keep`` the processes go on, for the next manager to adopt.
+    """
 
     done: Callable[[], None]
+    keep: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,3 +155,13 @@ class ActorClosed:
     """An instance's actor has done what :class:`ShutDown` asked for."""
 
     user_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recover:
+    """First message to the actor of a user who is known: make what is become what is desired."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HousekeepingDue:
+    """To the supervisor: it is time to look at the machine."""

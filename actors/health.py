@@ -1,17 +1,21 @@
-"""What a probe is: whether a process owns its port, and whether PocketBase answers."""
+"""What a probe is: whether PocketBase answers, and whether it is the right one."""
 
 from __future__ import annotations
 
 import asyncio
-import os
+import contextlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import requests
 
+from actors import proc
 from actors.clock import LoopClock
-from actors.services import Process
+from actors.guard import read_identity
+from actors.process import ManagedProcess
+from bus.errors import InstanceIOError
 
 CHECK_TIMEOUT = 3.0
 """How long a health check waits for an answer, in seconds."""
@@ -19,6 +23,8 @@ FAST_POLLS = 200
 FAST_POLL = 0.002
 SLOW_POLL = 0.025
 """Seconds between looks at a starting instance: fast at first (a start takes 20-100 ms)."""
+
+Ready = Callable[[str | None], None]
 
 _thread = threading.local()
 
@@ -39,34 +45,12 @@ def check_health(port: int, *, method: str = "OPTIONS", timeout: float = CHECK_T
     response.raise_for_status()
 
 
-def owns_port(pid: int, port: int) -> bool:
-    """Whether the process listens on loopback ``port`` itself (Linux: /proc/net/tcp, proc(5))."""
-    inode = _listening_inode(port)
-    if inode is None:
-        return False
-    target = f"socket:[{inode}]"
-    folder = f"/proc/{pid}/fd"
-    try:
-        return any(_link(f"{folder}/{fd}") == target for fd in os.listdir(folder))
-    except OSError:
-        return False
+def serves(pid: int, port: int, data: Path) -> bool:
+    """Whether the process itself listens on ``port`` and has the database in ``data`` open.
 
-
-def _link(path: str) -> str:
-    try:
-        return os.readlink(path)
-    except OSError:
-        return ""
-
-
-def _listening_inode(port: int) -> str | None:
-    local = f"0100007F:{port:04X}"
-    with open("/proc/net/tcp", encoding="ascii") as table:
-        for line in table:
-            fields = line.split()
-            if fields[1] == local and fields[3] == "0A":
-                return fields[9]
-    return None
+    An answer on the port alone proves nothing: a stranger's PocketBase gives the same.
+    """
+    return str(data / "data.db") in proc.open_files(pid) and proc.owns_port(pid, port)
 
 
 class HealthChecker:
@@ -88,34 +72,53 @@ class HealthChecker:
             else:
                 report(None)
 
-        self._pool.submit(run)
+        self.run(run)
 
-    def await_ready(self, process: Process, port: int, ready: Callable[[], None]) -> None:
-        """Call ``ready`` once the process owns ``port`` and answers; never if it exits before."""
-        self._clock.run(self._await_ready(process, port, ready))
+    def run(self, work: Callable[[], None]) -> None:
+        """Do ``work`` in a thread of the probes; not at all when they are closed already."""
+        with contextlib.suppress(RuntimeError):
+            self._pool.submit(work)
+
+    def await_ready(
+        self, process: ManagedProcess, port: int, data: Path, *, new: bool, ready: Ready
+    ) -> None:
+        """Call ``ready`` once the process serves ``data`` on ``port``; never if it exits before.
+
+        It is told the identity of a database that is ``new``, else None.
+        """
+
+        def look() -> Callable[[], None] | None:
+            try:
+                check_health(port, method="GET")
+                if not serves(process.pid, port, data):
+                    return None
+                identity = read_identity(data) if new else None
+            except (requests.RequestException, InstanceIOError):
+                return None
+            return lambda: ready(identity)
+
+        self._clock.run(self._await_ready(process, port, look))
 
     def close(self) -> None:
         """End the threads, after the probes under way."""
         self._pool.shutdown(cancel_futures=True)
 
-    async def _await_ready(self, process: Process, port: int, ready: Callable[[], None]) -> None:
+    async def _await_ready(
+        self,
+        process: ManagedProcess,
+        port: int,
+        look: Callable[[], Callable[[], None] | None],
+    ) -> None:
         polls = 0
+        loop = asyncio.get_running_loop()
         while not process.exited:
-            if await _connects(port) and await self._is_ready(process, port):
-                ready()
-                return
+            if await _connects(port):
+                ready = await loop.run_in_executor(self._pool, look)
+                if ready is not None:
+                    ready()
+                    return
             await asyncio.sleep(FAST_POLL if polls < FAST_POLLS else SLOW_POLL)
             polls += 1
-
-    async def _is_ready(self, process: Process, port: int) -> bool:
-        def look() -> bool:
-            try:
-                check_health(port, method="GET")
-            except requests.RequestException:
-                return False
-            return owns_port(process.pid, port)
-
-        return await asyncio.get_running_loop().run_in_executor(self._pool, look)
 
 
 async def _connects(port: int) -> bool:

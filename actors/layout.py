@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from bus.causes import Cause
 from bus.errors import InstanceIOError
 
 LONGEST_NAME = 200
@@ -41,6 +42,10 @@ class Layout:
         """The file that the user's PocketBase writes its output to."""
         return self.control / "logs" / f"{directory_name(user_id)}.log"
 
+    def lock(self, user_id: str) -> Path:
+        """The file that is locked as long as a process serves the user's directory."""
+        return self.control / "locks" / f"{directory_name(user_id)}.lock"
+
     def empty(self, kind: str) -> Path:
         """The empty directory given to PocketBase as its ``kind`` (migrations, hooks, public)."""
         return self.control / "empty" / kind
@@ -57,6 +62,7 @@ class Layout:
             self.control,
             self.control / "run",
             self.control / "logs",
+            self.control / "locks",
             self.empty("migrations"),
             self.empty("hooks"),
             self.empty("public"),
@@ -70,4 +76,6 @@ def make_private_directory(path: Path) -> None:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.chmod(path, 0o700)
     except OSError as error:
-        raise InstanceIOError(f"IO error: cannot make the directory {path}: {error}") from error
+        raise InstanceIOError(
+            f"IO error: cannot make the directory {path}: {error}", cause=Cause.IO_ERROR
+        ) from error

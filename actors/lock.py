@@ -1,12 +1,16 @@
-"""One manager per ``PB_USER_DBS_PATH``."""
+"""Locks: one manager per ``PB_USER_DBS_PATH``, one process per user's directory."""
 
 from __future__ import annotations
 
 import fcntl
 import os
+import struct
 from pathlib import Path
 
 from bus.errors import SettingsError
+
+_FLOCK = "hhqqi"
+"""``struct flock`` of 64-bit Linux (fcntl(2))."""
 
 
 class ManagerLock:
@@ -30,3 +34,48 @@ class ManagerLock:
     def close(self) -> None:
         """Let go."""
         os.close(self._fd)
+
+
+class DirectoryLock:
+    """The right to serve one user's directory.
+
+    The process that serves it inherits the open file, and with it the lock: it ends with the last
+    process that has it, so also a manager that was killed leaves no directory unguarded.
+    """
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+
+    @classmethod
+    def take(cls, path: Path) -> DirectoryLock | None:
+        """Take the lock, or return None when a process has it."""
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(fd)
+            return None
+        return cls(fd)
+
+    def close(self) -> None:
+        """Close our side; the process that inherited it keeps the lock."""
+        os.close(self.fd)
+
+
+def sqlite_is_open(data: Path) -> bool:
+    """Whether a process has the SQLite database in ``data`` open now.
+
+    Every connection in WAL mode holds a shared lock on byte 128 of the ``-shm`` file
+    (https://www.sqlite.org/walformat.html#wal_locks, DMS). PocketBase closes its connections
+    after three idle minutes, so a no is none; a yes is one.
+    """
+    try:
+        fd = os.open(data / "data.db-shm", os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        request = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 128, 1, 0)
+        answer = fcntl.fcntl(fd, fcntl.F_GETLK, request)
+    finally:
+        os.close(fd)
+    return bool(struct.unpack(_FLOCK, answer)[0] != fcntl.F_UNLCK)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pykka
 
-from actors.facts import ReleasePort, ReservePort
+from actors.facts import ClaimPort, ReleasePort, ReservePort
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +53,9 @@ class PortRegistry(pykka.ThreadingActor):
         match message:
             case ReservePort():
                 message.reply(self._reserve(message))
+            case ClaimPort(user_id=user_id, port=port):
+                self._release(user_id)
+                self._assign(user_id, port)
             case ReleasePort(user_id=user_id):
                 self._release(user_id)
             case _:
@@ -62,10 +65,13 @@ class PortRegistry(pykka.ThreadingActor):
         self._release(message.user_id)
         for port in self._candidates(message.user_id, message.last):
             if port not in self._user_of and port not in message.avoid and self._is_free(port):
-                self._port_of[message.user_id] = port
-                self._user_of[port] = message.user_id
+                self._assign(message.user_id, port)
                 return port
         return None
+
+    def _assign(self, user_id: str, port: int) -> None:
+        self._port_of[user_id] = port
+        self._user_of[port] = user_id
 
     def _candidates(self, user_id: str, last: int | None) -> Iterator[int]:
         if last is not None and self._base <= last < self._base + self._range:

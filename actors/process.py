@@ -1,4 +1,4 @@
-"""OS processes: spawn, signal, watch. The only file that knows them.
+"""OS processes: spawn, adopt, signal, watch. The only file that starts or signals one.
 
 A process is watched through a pidfd: the kernel tells of its death at once, and a signal sent
 through it can never hit a stranger that took the number (pidfd_open(2), Linux 5.3).
@@ -15,10 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from actors.diagnosis import spawn_failure
+from actors.proc import ExitStatus, ProcessIdentity, boot_id, identify
 from bus.errors import InstanceIOError, ProcessError
 
 LAST_OUTPUT = 4096
 """How much of a process's last output is told, in bytes."""
+
+OnExit = Callable[[ExitStatus], None]
 
 
 class Waiter(Protocol):
@@ -37,57 +41,35 @@ class LaunchSpec:
     cwd: Path
     log: Path
     """Standard output and error are appended to this file; it is made 0600."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProcessIdentity:
-    """What tells a process from every other one, also after its number was given to a stranger."""
-
-    pid: int
-    start_ticks: int
-    """Its start in clock ticks since boot (field 22 of /proc/PID/stat, proc(5))."""
-    boot_id: str
-    """The kernel's name for the time since the machine started."""
-
-
-def boot_id() -> str:
-    """Return the kernel's name for this life of the machine."""
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-
-
-def start_ticks(pid: int) -> int:
-    """Return when ``pid`` was started; raise OSError when there is no such process."""
-    stat = Path(f"/proc/{pid}/stat").read_bytes()
-    return int(stat.rpartition(b")")[2].split()[19])
+    keep_open: tuple[int, ...] = ()
+    """File descriptors that the process inherits under the same numbers."""
 
 
 class ManagedProcess:
-    """A child of ours. Its owner is told once when it is gone."""
+    """A process that is watched: its owner is told once, on the clock's thread, when it is gone."""
 
-    def __init__(
-        self,
-        child: subprocess.Popen[bytes],
-        spec: LaunchSpec,
-        log_offset: int,
-        waiter: Waiter,
-        on_exit: Callable[[str], None],
-    ) -> None:
-        self._child = child
-        self._log = spec.log
-        self._log_offset = log_offset
-        self._on_exit = on_exit
-        self._lock = threading.Lock()
-        self._pidfd = os.pidfd_open(child.pid)
+    def __init__(self, identity: ProcessIdentity, pidfd: int, log: Path, log_offset: int) -> None:
+        self.identity = identity
         self.exited = False
-        self.identity = ProcessIdentity(
-            pid=child.pid, start_ticks=start_ticks(child.pid), boot_id=boot_id()
-        )
-        waiter.when_readable(self._pidfd, self._reap)
+        self._on_exit: OnExit | None = None
+        self._status: ExitStatus | None = None
+        self._log = log
+        self._log_offset = log_offset
+        self._lock = threading.Lock()
+        self._pidfd = pidfd
 
     @property
     def pid(self) -> int:
         """Its number."""
-        return self._child.pid
+        return self.identity.pid
+
+    def watch(self, on_exit: OnExit) -> None:
+        """Tell ``on_exit`` of its end, and nobody else; at once if it has ended already."""
+        with self._lock:
+            self._on_exit = on_exit
+            status = self._status
+        if status is not None:
+            on_exit(status)
 
     def terminate(self) -> None:
         """Ask it to end (SIGTERM)."""
@@ -107,57 +89,129 @@ class ManagedProcess:
         except OSError:
             return ""
 
+    def gone(self, status: ExitStatus) -> None:
+        """It has ended. Called once, by :class:`Processes`."""
+        with self._lock:
+            self.exited = True
+            self._status = status
+            os.close(self._pidfd)
+            on_exit = self._on_exit
+        if on_exit is not None:
+            on_exit(status)
+
     def _signal(self, number: signal.Signals) -> None:
         with self._lock:
             if not self.exited:
                 signal.pidfd_send_signal(self._pidfd, number)
 
-    def _reap(self) -> None:
-        code = self._child.wait()  # it has ended already: that is what was waited for
+
+class Processes:
+    """All processes of the manager: those it spawned, and those it adopted from a former one."""
+
+    def __init__(self, waiter: Waiter) -> None:
+        self._waiter = waiter
+        self._boot_id = boot_id()
+        self._lock = threading.Lock()
+        self._managed: dict[int, ManagedProcess] = {}
+
+    def is_managed(self, pid: int) -> bool:
+        """Whether ``pid`` is one of them."""
+        return pid in self._managed
+
+    def spawn(self, spec: LaunchSpec) -> ManagedProcess:
+        """Launch the command in a session of its own.
+
+        Raises :class:`ProcessError` when it cannot be launched, :class:`InstanceIOError` when its
+        log cannot be written.
+        """
+        log = _open_log(spec.log)
+        try:
+            offset = os.lseek(log, 0, os.SEEK_END)
+            child = _popen(spec, log)
+        finally:
+            os.close(log)
+        # Nobody has waited for it yet, so its number cannot be a stranger's.
+        identity = identify(child.pid, corpse=True)
+        assert identity is not None
+        process = ManagedProcess(identity, os.pidfd_open(child.pid), spec.log, offset)
+
+        def reap() -> ExitStatus:
+            return ExitStatus(code=child.wait())  # it has ended: that is what was waited for
+
+        self._manage(process, reap)
+        return process
+
+    def adopt(self, identity: ProcessIdentity, log: Path) -> ManagedProcess | None:
+        """Watch a process that is there already; None unless it is exactly that one.
+
+        A process of ours is returned as it is, for a new owner.
+        """
         with self._lock:
-            self.exited = True
-            os.close(self._pidfd)
-        self._on_exit(describe_exit(code))
+            process = self._managed.get(identity.pid)
+        if process is not None and process.identity == identity:
+            return process
+        if identity.boot_id != self._boot_id:
+            return None
+        try:
+            pidfd = os.pidfd_open(identity.pid)
+        except OSError:
+            return None
+        if identify(identity.pid) != identity:  # looked at after the pidfd holds whoever it is
+            os.close(pidfd)
+            return None
+        size = log.stat().st_size if log.exists() else 0
+        process = ManagedProcess(identity, pidfd, log, max(0, size - LAST_OUTPUT))
+        self._manage(process, lambda: ExitStatus(code=None))
+        return process
+
+    def _manage(self, process: ManagedProcess, reap: Callable[[], ExitStatus]) -> None:
+        with self._lock:
+            self._managed[process.pid] = process
+
+        def ended() -> None:
+            status = reap()
+            with self._lock:
+                self._managed.pop(process.pid, None)
+            process.gone(status)
+
+        self._waiter.when_readable(process._pidfd, ended)
 
 
-def describe_exit(code: int) -> str:
-    """Say how a process ended: ``code`` as :mod:`subprocess` has it."""
-    if code >= 0:
-        return f"exited with status {code}"
+def _open_log(path: Path) -> int:
     try:
-        name = signal.Signals(-code).name
-    except ValueError:
-        return f"was ended by signal {-code}"
-    return f"was ended by signal {-code} ({name})"
-
-
-def spawn(waiter: Waiter, spec: LaunchSpec, on_exit: Callable[[str], None]) -> ManagedProcess:
-    """Launch the command in a session of its own; ``on_exit`` is told in words how it ended.
-
-    Raises :class:`ProcessError` when it cannot be launched, :class:`InstanceIOError` when its log
-    cannot be written.
-    """
-    try:
-        log = os.open(spec.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise InstanceIOError(f"IO error: cannot write the log {spec.log}: {error}") from error
+        raise InstanceIOError(f"IO error: cannot write the log {path}: {error}") from error
+
+
+def _popen(spec: LaunchSpec, log: int) -> subprocess.Popen[bytes]:
     try:
-        offset = os.lseek(log, 0, os.SEEK_END)
-        child = subprocess.Popen(
+        return subprocess.Popen(
             spec.argv,
             env=spec.env,
             cwd=spec.cwd,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
+            pass_fds=spec.keep_open,
             start_new_session=True,
             umask=0o077,
         )
     except OSError as error:
         raise ProcessError(
             "Process error: Failed to spawn PocketBase process: "
-            f"{error.strerror} (os error {error.errno}): {spec.argv[0]}"
+            f"{error.strerror} (os error {error.errno}): {spec.argv[0]}",
+            cause=spawn_failure(error),
         ) from error
-    finally:
-        os.close(log)
-    return ManagedProcess(child, spec, offset, waiter, on_exit)
+
+
+def pocketbase_version(binary: str) -> str | None:
+    """Return what ``binary --version`` says, as ``0.40.6``; None when it says something else."""
+    try:
+        said = subprocess.run(
+            [binary, "--version"], capture_output=True, timeout=10, check=False, text=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    word = said.stdout.strip().rpartition(" ")[2]
+    return word if said.returncode == 0 and word[:1].isdigit() else None

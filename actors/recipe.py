@@ -6,13 +6,14 @@ from actors.layout import Layout
 from actors.process import LaunchSpec
 
 
-def serve(binary: str, layout: Layout, user_id: str, port: int) -> LaunchSpec:
+def serve(binary: str, layout: Layout, user_id: str, port: int, *, lock: int) -> LaunchSpec:
     """Return the command that serves the user's data directory on loopback ``port``.
 
     Every directory is named: PocketBase's defaults lie beside the data directory, where all users
     would share migrations and hooks. Changes made in the dashboard write no migration files, and
     hooks are not watched: a change of a file must not restart every instance at once. ``PATH`` is
-    empty so that PocketBase finds no browser to open its installer page in.
+    empty so that PocketBase finds no browser to open its installer page in. It inherits ``lock``,
+    the open file of the directory's lock, and holds it for as long as it lives.
     """
     data = layout.data(user_id)
     return LaunchSpec(
@@ -32,4 +33,5 @@ def serve(binary: str, layout: Layout, user_id: str, port: int) -> LaunchSpec:
         env={"PATH": "", "HOME": str(data), "TZ": "UTC"},
         cwd=data,
         log=layout.log(user_id),
+        keep_open=(lock,),
     )

@@ -7,7 +7,8 @@ from datetime import datetime
 import msgspec
 
 from actors.layout import Layout
-from bus.instance import Instance
+from actors.proc import ProcessIdentity
+from bus.instance import Failure, Instance
 from bus.states import Desired, Status
 
 
@@ -25,14 +26,28 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     pid: int | None = None
     start_ticks: int | None = None
     boot_id: str | None = None
+    exe: str | None = None
+    """The program that the process runs."""
     run: int = 0
     """How many processes were started for this user."""
     restarts: int = 0
+    version: str | None = None
+    """The PocketBase that it was last started with."""
+    identity: str | None = None
+    """What tells this user's database from every other one; None until it has run once."""
+    failure: Failure | None = None
     created_at: datetime
     started_at: datetime | None = None
     stopped_at: datetime | None = None
     last_health_check: datetime | None = None
     """Not kept on disk: a check says nothing about the next life of the manager."""
+
+    @property
+    def process(self) -> ProcessIdentity | None:
+        """The process that it has, or had when the manager ended."""
+        if self.pid is None or self.start_ticks is None or self.boot_id is None:
+            return None
+        return ProcessIdentity(pid=self.pid, start_ticks=self.start_ticks, boot_id=self.boot_id)
 
     def instance(self, layout: Layout) -> Instance:
         """Return what users see of it."""
@@ -50,4 +65,5 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
             pid=self.pid,
             started_at=self.started_at,
             restarts=self.restarts,
+            failure=self.failure,
         )

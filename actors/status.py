@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -82,7 +83,7 @@ class StatusKeeper:
             record = Record(user_id=self._user_id, created_at=now, **changes)
         else:
             record = msgspec.structs.replace(self._record, **changes)
-        self._put(record, strict=strict)
+        self._put(record, strict=strict, entered=now)
         log.info("%s: %s -> %s: %s", self._user_id, old, new, reason)
         self._services.publish(
             StatusChanged(
@@ -95,9 +96,9 @@ class StatusKeeper:
             )
         )
 
-    def _put(self, record: Record, *, strict: bool) -> None:
+    def _put(self, record: Record, *, strict: bool, entered: datetime | None = None) -> None:
         try:
-            self._services.store.put(record)
+            self._services.store.put(record, entered=entered)
         except InstanceIOError as error:
             if strict:
                 raise

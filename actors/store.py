@@ -8,17 +8,24 @@ cut may take the last moments (https://www.sqlite.org/pragma.html#pragma_synchro
 from __future__ import annotations
 
 import bisect
-import logging
+import contextlib
 import sqlite3
 import threading
 from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
+from typing import Any, TypeVar
 
 import msgspec
 
 from actors.records import Record
+from bus.causes import Cause
 from bus.errors import InstanceIOError, SettingsError
+from bus.instance import Failure
 from bus.states import Status
+
+_T = TypeVar("_T")
 
 MIGRATIONS = (
     """
@@ -32,12 +39,26 @@ MIGRATIONS = (
         pid         INTEGER,
         start_ticks INTEGER,
         boot_id     TEXT,
+        exe         TEXT,
         run         INTEGER NOT NULL,
         restarts    INTEGER NOT NULL,
+        version     TEXT,
+        identity    TEXT,
+        failure     TEXT,
         created_at  TEXT NOT NULL,
         started_at  TEXT,
         stopped_at  TEXT
     ) STRICT, WITHOUT ROWID;
+    CREATE TABLE history (
+        id       INTEGER PRIMARY KEY,
+        user_id  TEXT NOT NULL,
+        at       TEXT NOT NULL,
+        run      INTEGER NOT NULL,
+        status   TEXT NOT NULL,
+        reason   TEXT NOT NULL,
+        failure  TEXT
+    ) STRICT;
+    CREATE INDEX history_of_user ON history (user_id, id);
     """,
 )
 """The n-th script takes a registry from format n to n + 1 (``PRAGMA user_version``)."""
@@ -48,8 +69,25 @@ _PUT = (
     "ON CONFLICT (user_id) DO UPDATE SET "
     + ", ".join(f"{column} = excluded.{column}" for column in COLUMNS[1:])
 )
+_PUT_HISTORY = (
+    "INSERT INTO history (user_id, at, run, status, reason, failure) VALUES (?, ?, ?, ?, ?, ?)"
+)
+_PRUNE_HISTORY = """
+    DELETE FROM history WHERE user_id = ?1 AND id <= (
+        SELECT id FROM history WHERE user_id = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)
+"""
+HISTORY = 100
+"""Transitions that are kept of each user."""
 
-log = logging.getLogger(__name__)
+
+class Transition(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of an instance's history."""
+
+    at: datetime
+    run: int
+    status: Status
+    reason: str
+    failure: Failure | None
 
 
 class Store:
@@ -68,21 +106,44 @@ class Store:
         self._counts: Counter[Status] = Counter()
         query = f"SELECT {', '.join(COLUMNS)} FROM instances"
         for row in self._database.execute(query):
-            self._remember(msgspec.convert(dict(zip(COLUMNS, row, strict=True)), Record))
+            self._remember(_read(dict(zip(COLUMNS, row, strict=True)), Record))
 
     def get(self, user_id: str) -> Record | None:
         """The user's row, or None."""
         return self._records.get(user_id)
 
-    def put(self, record: Record) -> None:
-        """Write the row. Raises :class:`InstanceIOError` when the disk refuses: nothing changed."""
-        row = msgspec.to_builtins(record)
+    def put(self, record: Record, *, entered: datetime | None = None) -> None:
+        """Write the row, and a line of history when its status was ``entered`` then.
+
+        Raises :class:`InstanceIOError` when the disk refuses: nothing has changed then.
+        """
+        row = _write(record)
         with self._lock:
             try:
-                self._database.execute(_PUT, [row[column] for column in COLUMNS])
+                with _transaction(self._database) as database:
+                    database.execute(_PUT, [row[column] for column in COLUMNS])
+                    if entered is not None:
+                        self._put_history(database, row, entered)
             except sqlite3.Error as error:
-                raise InstanceIOError(f"IO error: cannot write the registry: {error}") from error
+                raise InstanceIOError(
+                    f"IO error: cannot write the registry: {error}", cause=Cause.IO_ERROR
+                ) from error
             self._remember(record)
+
+    def _put_history(
+        self, database: sqlite3.Connection, row: dict[str, Any], entered: datetime
+    ) -> None:
+        values = (row["user_id"], entered.isoformat(), row["run"], row["status"], row["reason"])
+        database.execute(_PUT_HISTORY, [*values, row["failure"]])
+        database.execute(_PRUNE_HISTORY, [row["user_id"], HISTORY])
+
+    def history(self, user_id: str) -> list[Transition]:
+        """The user's latest transitions, oldest first."""
+        fields = Transition.__struct_fields__
+        query = f"SELECT {', '.join(fields)} FROM history WHERE user_id = ? ORDER BY id"
+        with self._lock:
+            rows = self._database.execute(query, [user_id]).fetchall()
+        return [_read(dict(zip(fields, row, strict=True)), Transition) for row in rows]
 
     def put_in_memory(self, record: Record) -> None:
         """Change the row for this life of the manager only."""
@@ -132,6 +193,31 @@ class Store:
             self._counts[old.status] -= 1
         self._records[record.user_id] = record
         self._counts[record.status] += 1
+
+
+def _write(record: Record) -> dict[str, Any]:
+    row: dict[str, Any] = msgspec.to_builtins(record)
+    if row["failure"] is not None:
+        row["failure"] = msgspec.json.encode(row["failure"]).decode()
+    return row
+
+
+def _read(row: dict[str, Any], row_type: type[_T]) -> _T:
+    if row["failure"] is not None:
+        row["failure"] = msgspec.json.decode(row["failure"])
+    return msgspec.convert(row, row_type)
+
+
+@contextlib.contextmanager
+def _transaction(database: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        yield database
+        database.execute("COMMIT")
+    except BaseException:
+        with contextlib.suppress(sqlite3.Error):
+            database.execute("ROLLBACK")
+        raise
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -9,11 +9,23 @@ from typing import Any
 
 import pykka
 
-from actors.facts import ActorClosed, ActorFailed, Asked, HurryUp, Reply, ShutDown
+from actors.disk import MIB, DiskWatch, free_bytes
+from actors.facts import (
+    ActorClosed,
+    ActorFailed,
+    Asked,
+    HousekeepingDue,
+    HurryUp,
+    Recover,
+    Reply,
+    RunFact,
+    ShutDown,
+)
 from actors.instance import InstanceActor
 from actors.services import Services
 from bus.answers import ErrorAnswer, HealthAnswer, InstanceAnswer, InstancesAnswer
 from bus.errors import NotFound, PblmError, Unavailable
+from bus.events import ActorReplaced
 from bus.requests import (
     GetHealth,
     GetInstance,
@@ -22,7 +34,10 @@ from bus.requests import (
     Request,
     StopInstance,
 )
-from bus.states import Status
+from bus.states import SETTLED, Desired, Status
+
+HOUSEKEEPING = 15.0
+"""Seconds between two looks at the machine: free disk, stray processes."""
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +51,12 @@ class Supervisor(pykka.ThreadingActor):
         self._actors: dict[str, pykka.ActorRef[InstanceActor]] = {}
         self._closing: set[str] = set()
         self._closed: Callable[[], None] | None = None
+        self._disk = DiskWatch(
+            services.layout.root,
+            least=services.settings.disk_low_mib * MIB,
+            now=services.clock.now,
+            publish=services.publish,
+        )
 
     def on_receive(self, message: object) -> None:
         """Take a request, or news of an instance's actor."""
@@ -47,8 +68,12 @@ class Supervisor(pykka.ThreadingActor):
                     reply(ErrorAnswer.of(error))
             case ActorFailed(user_id=user_id, unread=unread):
                 self._replace(user_id, unread)
-            case ShutDown(done=done):
-                self._shut_down(done)
+            case Recover():
+                self._recover()
+            case ShutDown(done=done, keep=keep):
+                self._shut_down(done, keep=keep)
+            case HousekeepingDue():
+                self._keep_house()
             case HurryUp():
                 self._tell_all(message)
             case ActorClosed(user_id=user_id):
@@ -90,6 +115,8 @@ class Supervisor(pykka.ThreadingActor):
             total_instances=store.total(),
             running_instances=store.total(Status.RUNNING),
             at=self._services.clock.now(),
+            disk_free_bytes=free_bytes(self._services.layout.root),
+            disk_low=self._disk.low,
         )
 
     def _actor(self, user_id: str) -> pykka.ActorRef[InstanceActor]:
@@ -101,14 +128,36 @@ class Supervisor(pykka.ThreadingActor):
         log.error("%s: its actor died of a bug and is replaced", user_id)
         self._actors.pop(user_id, None)
         actor = self._actor(user_id)
+        if self._services.store.get(user_id) is not None:
+            actor.tell(Recover())
         for message in unread:
-            actor.tell(message)
+            if not isinstance(message, RunFact):  # the new actor asks for what it needs to know
+                actor.tell(message)
+        self._services.publish(
+            ActorReplaced(at=self._services.clock.now(), user_id=user_id, reason="It died of a bug")
+        )
 
-    def _shut_down(self, done: Callable[[], None]) -> None:
+    def _recover(self) -> None:
+        """Have every user go on who is to run, or was on the way somewhere."""
+        for record in self._services.store.records():
+            wants_to_run = record.desired is Desired.RUNNING
+            if wants_to_run or record.status not in SETTLED or record.pid is not None:
+                self._actor(record.user_id).tell(Recover())
+
+        self._keep_house()
+
+    def _keep_house(self) -> None:
+        self._disk.check()
+        self._services.health.run(self._services.strays.scan)
+        self._services.clock.call_later(
+            HOUSEKEEPING, lambda: self.actor_ref.tell(HousekeepingDue())
+        )
+
+    def _shut_down(self, done: Callable[[], None], *, keep: bool) -> None:
         self._closed = done
         self._closing = set(self._actors)
         for user_id, actor in self._actors.items():
-            actor.tell(ShutDown(done=self._when_closed(user_id)))
+            actor.tell(ShutDown(done=self._when_closed(user_id), keep=keep))
         self._done_if_closed()
 
     def _when_closed(self, user_id: str) -> Callable[[], None]:

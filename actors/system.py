@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 import os
 import threading
@@ -11,23 +10,26 @@ from contextlib import ExitStack
 
 import pykka
 
+from actors.breaker import WINDOW, FleetBreaker
 from actors.clock import LoopClock
-from actors.facts import Asked, HurryUp, ShutDown
+from actors.facts import Asked, HurryUp, Recover, ShutDown
 from actors.health import HealthChecker
 from actors.layout import Layout
 from actors.lock import ManagerLock
 from actors.ports import PortRegistry
-from actors.process import spawn
+from actors.process import Processes, pocketbase_version
 from actors.restart import RestartPolicy
 from actors.services import Services
 from actors.start_queue import StartQueue
 from actors.store import Store
+from actors.strays import Strays
 from actors.supervisor import Supervisor
 from bus.errors import ProcessError, Unavailable
-from bus.events import Event
+from bus.events import Event, RestartsSlowed
 from bus.hub import Reply
 from bus.requests import Request
 from bus.settings import Settings
+from bus.states import Status
 
 SPARE_PROBES = 8
 """Threads for health checks beyond those that starting instances may occupy."""
@@ -49,6 +51,7 @@ class ActorSystem:
         self._stopped = threading.Event()
         self._supervisor: pykka.ActorRef[Supervisor] | None = None
         check_binary(settings.binary_path)
+        self.version = pocketbase_version(settings.binary_path)
         with ExitStack() as stack:
             self.layout.prepare()
             lock = ManagerLock(self.layout.control / "manager.lock")
@@ -66,6 +69,7 @@ class ActorSystem:
         self._closing.callback(health.close)
         ports = PortRegistry.start(settings.base_port, settings.port_range)
         self._closing.callback(ports.stop)
+        processes = Processes(clock)
         services = Services(
             settings=settings,
             layout=self.layout,
@@ -74,12 +78,20 @@ class ActorSystem:
             ports=ports,
             queue=StartQueue(settings.max_starting, longest=settings.start_queue),
             health=health,
-            spawn=functools.partial(spawn, clock),
+            processes=processes,
+            strays=Strays(self.layout.root, processes.is_managed),
             publish=publish,
             policy=RestartPolicy(),
+            breaker=FleetBreaker(
+                clock.monotonic,
+                lambda: self.store.total(Status.RUNNING),
+                lambda count: publish(_restarts_slowed(clock, count)),
+            ),
+            version=self.version,
         )
         self._supervisor = Supervisor.start(services)
         self._closing.callback(self._supervisor.stop)
+        self._supervisor.tell(Recover())
 
     def handle(self, request: Request, reply: Reply) -> None:
         """Pass a request to its owner. The hub's handler: never blocks."""
@@ -91,11 +103,15 @@ class ActorSystem:
             raise Unavailable("The actor system does not answer", retry_after=1) from error
 
     def stop_instances(self) -> None:
-        """Begin to stop all instances; :meth:`wait_stopped` tells when it is done."""
+        """Begin to stop all instances, or to let go of them as ``PB_ON_EXIT`` has it.
+
+        :meth:`wait_stopped` tells when it is done.
+        """
         if self._supervisor is None:
             self._stopped.set()
         else:
-            self._supervisor.tell(ShutDown(done=self._stopped.set))
+            keep = self.settings.on_exit == "keep"
+            self._supervisor.tell(ShutDown(done=self._stopped.set, keep=keep))
 
     def wait_stopped(self, timeout: float) -> bool:
         """Wait until every instance is stopped; False when ``timeout`` seconds were not enough."""
@@ -109,6 +125,14 @@ class ActorSystem:
     def close(self) -> None:
         """End the actors and close what they shared."""
         self._closing.close()
+
+
+def _restarts_slowed(clock: LoopClock, count: int) -> RestartsSlowed:
+    return RestartsSlowed(
+        at=clock.now(),
+        reason=f"{count} instances failed within {WINDOW:g} s: restarts are slowed",
+        failed_instances=count,
+    )
 
 
 def check_binary(path: str) -> None:

@@ -65,6 +65,8 @@ class HealthResource:
                 "total_instances": answer.total_instances,
                 "running_instances": answer.running_instances,
                 "timestamp": answer.at,
+                "disk_free_bytes": answer.disk_free_bytes,
+                "disk_low": answer.disk_low,
             }
         )
 

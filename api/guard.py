@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hmac
+import os
 
 import falcon
 
-from bus.errors import Forbidden, Unauthorized
+from bus.errors import Forbidden, InvalidRequest, Unauthorized
 from bus.settings import is_loopback
 
 
@@ -19,7 +20,7 @@ class Guard:
     """
 
     def __init__(self, token: str | None) -> None:
-        self._token = None if token is None else token.encode()
+        self._token = None if token is None else os.fsencode(token).strip()
 
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Raise :class:`Unauthorized` or :class:`Forbidden` for those who may not."""
@@ -30,14 +31,19 @@ class Guard:
 
     def _check_token(self, req: falcon.Request, token: bytes) -> None:
         scheme, _, given = (req.get_header("Authorization") or "").partition(" ")
-        matches = hmac.compare_digest(given.strip().encode(), token)
+        # WSGI hands the bytes of a header over as Latin-1, whatever they are.
+        matches = hmac.compare_digest(given.encode("latin-1", "replace").strip(), token)
         if scheme.lower() != "bearer" or not matches:
             raise Unauthorized("Unauthorized: send the header `Authorization: Bearer PB_API_TOKEN`")
 
     def _check_origin(self, req: falcon.Request) -> None:
-        if not is_loopback(req.host or ""):
+        try:
+            host = req.host
+        except ValueError:
+            raise InvalidRequest(f"Host header {req.netloc!r} has no valid port") from None
+        if not is_loopback(host):
             raise Forbidden(
-                f"Forbidden: host {req.host!r} is not this machine; use http://127.0.0.1, "
+                f"Forbidden: host {host!r} is not this machine; use http://127.0.0.1, "
                 "or set PB_API_TOKEN"
             )
         origin = req.get_header("Origin")

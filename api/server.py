@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from typing import Any
 
@@ -21,24 +22,22 @@ class ApiServer:
     """Listens from the moment it is made, serves from :meth:`start` to :meth:`close`."""
 
     def __init__(self, app: Any, *, host: str, port: int) -> None:
-        """Bind; raise :class:`SettingsError` naming the setting when that cannot be done."""
-        try:
-            self._server: Any = waitress.server.create_server(
-                app,
-                host=host,
-                port=port,
-                threads=THREADS,
-                connection_limit=MAX_CONNECTIONS,
-                max_request_body_size=MAX_BODY,
-                asyncore_use_poll=True,  # select() ends at file descriptor 1024
-                ident=None,
-                clear_untrusted_proxy_headers=True,
-            )
-        except OSError as error:
-            raise SettingsError(
-                f"PB_API_HOST={host!r} PB_API_PORT={port}: cannot listen there "
-                f"({error.strerror}); stop what has it, or set another"
-            ) from error
+        """Bind; raise :class:`SettingsError` naming the setting when that cannot be done.
+
+        With ``port=0`` the system chooses one; ``port`` of the server tells which.
+        """
+        listener = _listen(host, port)
+        self.port: int = listener.getsockname()[1]
+        self._server: Any = waitress.server.create_server(
+            app,
+            sockets=[listener],
+            threads=THREADS,
+            connection_limit=MAX_CONNECTIONS,
+            max_request_body_size=MAX_BODY,
+            asyncore_use_poll=True,  # select() ends at file descriptor 1024
+            ident=None,
+            clear_untrusted_proxy_headers=True,
+        )
         self._thread = threading.Thread(target=self._server.run, name="api")
 
     def start(self) -> None:
@@ -56,3 +55,23 @@ class ApiServer:
 
     def _close_all(self) -> None:
         wasyncore.close_all(self._server._map)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen()
+        except OSError:
+            listener.close()
+            raise
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or "not a host name"
+        raise SettingsError(
+            f"PB_API_HOST={host!r} PB_API_PORT={port}: cannot listen there "
+            f"({reason}); stop what has it, or set another"
+        ) from error
+    return listener

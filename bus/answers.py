@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from bus.errors import PblmError, error_class
-from bus.events import StatusChanged
+from bus.events import NumberedEvent
 from bus.instance import Instance
 
 
@@ -37,6 +37,8 @@ class HealthAnswer(Answer, frozen=True, kw_only=True, tag=True):
 
     total_instances: int
     running_instances: int
+    disk_free_bytes: int = 0
+    disk_low: bool = False
     at: datetime
 
 
@@ -50,7 +52,7 @@ class EventsAnswer(Answer, frozen=True, kw_only=True, tag=True):
     epoch: str
     head: int
     complete: bool
-    events: list[StatusChanged]
+    events: list[NumberedEvent]
 
 
 class ErrorAnswer(Answer, frozen=True, kw_only=True, tag=True):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import os
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TypeVar
 
@@ -32,7 +35,10 @@ class BusClient:
         self._context = zmq.Context()
         self._local = threading.local()
         self._numbers = itertools.count(1)
+        self._calls = 0
+        self._calls_changed = threading.Condition()
         self._closed = False
+        self._close_reader, self._close_writer = os.pipe2(os.O_CLOEXEC)
 
     def ask(self, request: Request, answer: type[_A], *, timeout: float | None = None) -> _A:
         """Return the answer, or raise the :class:`bus.errors.PblmError` that the manager answered.
@@ -41,10 +47,8 @@ class BusClient:
         """
         timeout = self._timeout if timeout is None else timeout
         deadline = time.monotonic() + timeout
-        try:
+        with self._call():
             body = self._exchange(codec.encode(request), deadline)
-        except zmq.ZMQError as error:
-            raise Unavailable(f"The bus is closed: {error.strerror}", retry_after=1) from error
         if body is None:
             raise BusTimeout(f"The manager did not answer within {timeout:g} s", retry_after=1)
         reply = codec.decode_answer(body)
@@ -54,23 +58,43 @@ class BusClient:
             raise Unavailable(f"The manager answered {type(reply).__name__} to {request!r}")
         return reply
 
+    @contextmanager
+    def _call(self) -> Iterator[None]:
+        with self._calls_changed:
+            if self._closed:
+                raise _closed()
+            self._calls += 1
+        try:
+            yield
+        finally:
+            with self._calls_changed:
+                self._calls -= 1
+                self._calls_changed.notify_all()
+
     def _exchange(self, body: bytes, deadline: float) -> bytes | None:
         socket = self._socket()
         number = next(self._numbers).to_bytes(8, "big")
-        if not socket.poll(_milliseconds(deadline), zmq.POLLOUT):
+        if not self._wait(socket, zmq.POLLOUT, deadline):
             return None
         socket.send_multipart([number, body])
-        while socket.poll(_milliseconds(deadline)):
+        while self._wait(socket, zmq.POLLIN, deadline):
             frames = socket.recv_multipart()
             if frames[0] == number:
                 return frames[-1]
         return None
 
+    def _wait(self, socket: zmq.Socket[bytes], flag: int, deadline: float) -> bool:
+        poller = zmq.Poller()
+        poller.register(socket, flag)
+        poller.register(self._close_reader, zmq.POLLIN)
+        ready = dict(poller.poll(_milliseconds(deadline)))
+        if self._close_reader in ready:
+            raise _closed()
+        return socket in ready
+
     def _socket(self) -> zmq.Socket[bytes]:
         socket: zmq.Socket[bytes] | None = getattr(self._local, "socket", None)
         if socket is None:
-            if self._closed:
-                raise Unavailable("The bus client is closed")
             socket = self._context.socket(zmq.DEALER)
             socket.linger = 0
             socket.immediate = True  # a request must not wait in a queue for a later manager
@@ -82,8 +106,15 @@ class BusClient:
 
     def close(self) -> None:
         """Close the sockets of all threads; calls that still wait raise :class:`Unavailable`."""
-        self._closed = True
-        self._context.destroy(linger=0)
+        with self._calls_changed:
+            if self._closed:
+                return
+            self._closed = True
+            os.write(self._close_writer, b"\0")  # never read: it wakes every call that waits
+            self._calls_changed.wait_for(lambda: self._calls == 0)
+        self._context.destroy(linger=0)  # only now: no thread is inside one of its sockets
+        os.close(self._close_reader)
+        os.close(self._close_writer)
 
     def __enter__(self) -> BusClient:
         return self
@@ -95,6 +126,10 @@ class BusClient:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _closed() -> Unavailable:
+    return Unavailable("The bus client is closed", retry_after=1)
 
 
 def _milliseconds(deadline: float) -> int:

@@ -19,6 +19,8 @@ _requests: msgspec.json.Decoder[AnyRequest] = msgspec.json.Decoder(AnyRequest)
 _answers: msgspec.json.Decoder[AnyAnswer] = msgspec.json.Decoder(AnyAnswer)
 _events: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 
+_NOT_UNDERSTOOD = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
 _T = TypeVar("_T")
 
 
@@ -33,7 +35,7 @@ def decode_request(frame: bytes) -> AnyRequest:
         raise InvalidRequest(f"Request of {len(frame)} bytes: at most {MAX_FRAME} are taken")
     try:
         return _requests.decode(frame)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except _NOT_UNDERSTOOD as error:
         raise InvalidRequest(f"Request cannot be understood: {error}") from error
 
 
@@ -50,5 +52,5 @@ def decode_event(frame: bytes) -> AnyEvent:
 def _decode(decoder: msgspec.json.Decoder[_T], frame: bytes) -> _T:
     try:
         return decoder.decode(frame)
-    except msgspec.DecodeError as error:
+    except _NOT_UNDERSTOOD as error:
         raise Unavailable(f"The manager speaks another protocol: {error}") from error

@@ -26,10 +26,10 @@ Errors travel over the bus as :class:`bus.answers.ErrorAnswer` and come out of
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-if TYPE_CHECKING:
-    from bus.instance import Instance
+from bus.causes import Cause
+from bus.instance import Failure, Instance
 
 
 class PblmError(Exception):
@@ -96,7 +96,20 @@ class TooManyStarts(PblmError):
 
 
 class StartError(PblmError):
-    """An instance could not be started."""
+    """An instance could not be started, or ended by itself; ``failure`` has the particulars."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        cause: Cause = Cause.UNKNOWN,
+        exit_code: int | None = None,
+        output: str = "",
+        instance: Instance | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, instance=instance, retry_after=retry_after)
+        self.failure = Failure(cause=cause, exit_code=exit_code, output=output)
 
 
 class ProcessError(StartError):
@@ -151,5 +164,5 @@ def _tree(root: type[PblmError]) -> list[type[PblmError]]:
 
 def error_class(code: str) -> type[PblmError]:
     """Return the class of a ``code`` that came over the bus (:class:`InternalError` if unknown)."""
-    classes = {cls.code: cls for cls in reversed(_tree(PblmError)) if "code" in vars(cls)}
+    classes = {cls.code: cls for cls in _tree(PblmError)[1:] if "code" in vars(cls)}
     return classes.get(code, InternalError)

@@ -51,6 +51,41 @@ class StatusChanged(InstanceEvent, frozen=True, kw_only=True, tag="status_change
     instance: Instance
 
 
+class ActorReplaced(InstanceEvent, frozen=True, kw_only=True, tag="actor_replaced"):
+    """The actor of an instance died of a bug; another has taken over, the process goes on."""
+
+    reason: str
+
+
+class ManagerEvent(Event, frozen=True, kw_only=True):
+    """An event about the manager or its machine."""
+
+    reason: str
+
+    @property
+    def topic(self) -> str:
+        """``manager.<event>``."""
+        return f"manager.{self.__struct_config__.tag}"
+
+
+class DiskLow(ManagerEvent, frozen=True, kw_only=True, tag="disk_low"):
+    """The disk of the users' databases is nearly full."""
+
+    free_bytes: int
+
+
+class DiskRecovered(ManagerEvent, frozen=True, kw_only=True, tag="disk_recovered"):
+    """It has room again."""
+
+    free_bytes: int
+
+
+class RestartsSlowed(ManagerEvent, frozen=True, kw_only=True, tag="restarts_slowed"):
+    """Many instances failed at once: something else is wrong, and restarts are slowed."""
+
+    failed_instances: int
+
+
 class Heartbeat(Event, frozen=True, kw_only=True, tag="heartbeat"):
     """The bus lives and ``seq`` is the number of its last event; it has no number itself."""
 
@@ -60,4 +95,5 @@ class Heartbeat(Event, frozen=True, kw_only=True, tag="heartbeat"):
         return "hub.heartbeat"
 
 
-AnyEvent = StatusChanged | Heartbeat
+NumberedEvent = StatusChanged | ActorReplaced | DiskLow | DiskRecovered | RestartsSlowed
+AnyEvent = NumberedEvent | Heartbeat

@@ -22,6 +22,7 @@ from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import zmq
@@ -29,7 +30,7 @@ import zmq
 from bus import codec
 from bus.answers import Answer, ErrorAnswer, EventsAnswer
 from bus.errors import InternalError, PblmError, Unavailable
-from bus.events import Event, Heartbeat, StatusChanged
+from bus.events import Event, Heartbeat
 from bus.requests import GetEvents, Request
 
 Reply = Callable[[Answer], None]
@@ -37,6 +38,8 @@ Handler = Callable[[Request, Reply], None]
 
 MAX_MESSAGE = 1024 * 1024
 """ZeroMQ itself hangs up on a peer that sends a larger frame, in bytes."""
+MAX_TURN = 100
+"""Messages taken from one socket before the others get their turn."""
 EVENT_HIGH_WATER_MARK = 100_000
 """Events that wait for one slow subscriber before ZeroMQ drops further ones."""
 
@@ -60,7 +63,7 @@ class Hub:
         """
         self.epoch = uuid.uuid4().hex
         self._seq = 0
-        self._history: deque[StatusChanged] = deque(maxlen=history)
+        self._history: deque[Any] = deque(maxlen=history)
         self._heartbeat = heartbeat
         self._outbox: deque[tuple[list[bytes], Answer] | Event] = deque()
         self._wake_reader, self._wake_writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -81,11 +84,10 @@ class Hub:
     def _bind(self, kind: int, endpoint: str) -> zmq.Socket[bytes]:
         socket = self._context.socket(kind)
         socket.linger = 0
+        socket.maxmsgsize = MAX_MESSAGE
         if kind == zmq.XPUB:
             socket.xpub_verbose = True
             socket.sndhwm = EVENT_HIGH_WATER_MARK
-        else:
-            socket.maxmsgsize = MAX_MESSAGE
         try:
             socket.bind(endpoint)
             self._bound.append(endpoint)
@@ -113,6 +115,8 @@ class Hub:
             self._release()
 
     def _release(self) -> None:
+        if self._released:
+            return
         self._context.destroy(linger=200)
         for endpoint in self._bound:
             if endpoint.startswith("ipc://"):
@@ -169,10 +173,10 @@ class Hub:
                 self._router.send_multipart([*frames, codec.encode(answer)])
 
     def _publish_now(self, event: Event) -> None:
-        if isinstance(event, StatusChanged):
-            self._seq += 1
+        numbered = not isinstance(event, Heartbeat)
+        self._seq += numbered
         stamped = msgspec.structs.replace(event, epoch=self.epoch, seq=self._seq)
-        if isinstance(stamped, StatusChanged):
+        if numbered:
             self._history.append(stamped)
         self._events.send_multipart([stamped.topic.encode(), codec.encode(stamped)])
 
@@ -180,12 +184,14 @@ class Hub:
         return Heartbeat(at=datetime.now(UTC))
 
     def _greet(self) -> None:
-        while self._events.poll(0):
+        for _ in range(MAX_TURN):
+            if not self._events.poll(0):
+                return
             if self._events.recv_multipart()[0].startswith(b"\x01"):
                 self._publish_now(self._beat())
 
     def _receive(self) -> None:
-        for _ in range(100):  # then the answers and events get their turn
+        for _ in range(MAX_TURN):
             if not self._router.poll(0):
                 return
             *frames, body = self._router.recv_multipart()

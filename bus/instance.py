@@ -6,7 +6,18 @@ from datetime import datetime
 
 import msgspec
 
+from bus.causes import Cause
 from bus.states import Desired, Status
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """Why an instance failed."""
+
+    cause: Cause
+    exit_code: int | None = None
+    """Its exit status, or the negative number of the signal that ended it."""
+    output: str = ""
+    """The last lines that it wrote."""
 
 
 class Instance(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,3 +41,5 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     """When the process that runs now was started."""
     restarts: int = 0
     """How often the manager started it again by itself."""
+    failure: Failure | None = None
+    """Why it failed, while it is Failed or being started again after that."""

@@ -45,8 +45,17 @@ def _text(text: str) -> str:
     return text
 
 
+def _on_exit(text: str) -> str:
+    if text not in ("stop", "keep"):
+        raise ValueError
+    return text
+
+
 def _directory(text: str) -> Path:
-    return Path(_text(text)).expanduser()
+    try:
+        return Path(_text(text)).expanduser()
+    except RuntimeError as error:  # there is no such user
+        raise ValueError from error
 
 
 def _setting(
@@ -109,6 +118,8 @@ class Settings:
     max_starting: int = _setting(
         "PB_MAX_STARTING", "how many, from 1", _count, _default_max_starting, "2 x cores"
     )
+    on_exit: str = _setting("PB_ON_EXIT", "`stop` or `keep`", _on_exit, "stop")
+    disk_low_mib: int = _setting("PB_DISK_LOW_MIB", "how many MiB, from 1", _count, 1024)
     start_queue: int = _setting("PB_START_QUEUE", "how many, from 1", _count, 1000)
 
     def __post_init__(self) -> None:
@@ -186,7 +197,7 @@ class Settings:
 
 def is_loopback(host: str) -> bool:
     """Whether ``host`` names this machine only."""
-    host = host.strip("[]")
+    host = host.strip("[]").lower()
     if host == "localhost":
         return True
     try:

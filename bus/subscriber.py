@@ -15,7 +15,7 @@ from bus import codec
 from bus.answers import EventsAnswer, InstancesAnswer
 from bus.client import BusClient
 from bus.errors import PblmError, Unavailable
-from bus.events import Event, Heartbeat, InstanceEvent
+from bus.events import Event, Heartbeat, InstanceEvent, ManagerEvent
 from bus.instance import Instance
 from bus.requests import GetEvents, ListInstances
 
@@ -34,7 +34,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     instances: dict[str, Instance]
 
 
-Update = Snapshot | InstanceEvent
+Update = Snapshot | InstanceEvent | ManagerEvent
 
 
 class Subscriber:
@@ -44,17 +44,26 @@ class Subscriber:
     slow, while the manager restarts. The subscriber sees the hole in the numbers, asks the
     command socket for what it missed, and gets the events, or another snapshot.
 
-    ``user_id`` narrows it to one user. Not for sharing between threads.
+    Not for sharing between threads.
     """
 
     def __init__(
-        self, *, event_endpoint: str, command_endpoint: str, user_id: str | None = None
+        self,
+        *,
+        event_endpoint: str,
+        command_endpoint: str,
+        user_id: str | None = None,
+        timeout: float = 5.0,
     ) -> None:
+        """``user_id`` narrows it to one user.
+
+        ``timeout`` is what the command socket is given for each answer, in seconds.
+        """
         self._user_id = user_id
         self._epoch = ""
         self._seq = 0
         self._pending: deque[Update] = deque()
-        self._client = BusClient(command_endpoint)
+        self._client = BusClient(command_endpoint, timeout=timeout)
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.SUB)
         self._socket.linger = 0
@@ -62,11 +71,15 @@ class Subscriber:
         self._socket.reconnect_ivl_max = 500
         # All users' events, whatever is asked for: only then does a hole in the numbers show.
         self._socket.subscribe(b"instance.")
+        self._socket.subscribe(b"manager.")
         self._socket.subscribe(b"hub.")
         self._socket.connect(event_endpoint)
 
     def receive(self, timeout: float | None = None) -> Update | None:
-        """Return what comes next, or None when nothing came within ``timeout`` seconds."""
+        """Return what comes next, or None when nothing came within ``timeout`` seconds.
+
+        Catching up may take it longer, by the time that the command socket is given.
+        """
         deadline = None if timeout is None else time.monotonic() + timeout
         while not self._pending:
             left = None if deadline is None else max(0, round((deadline - time.monotonic()) * 1000))
@@ -114,8 +127,11 @@ class Subscriber:
 
     def _deliver(self, event: Event) -> None:
         self._seq = event.seq
-        if isinstance(event, InstanceEvent) and self._user_id in (None, event.user_id):
-            self._pending.append(event)
+        match event:
+            case InstanceEvent(user_id=user_id) if self._user_id in (None, user_id):
+                self._pending.append(event)
+            case ManagerEvent() if self._user_id is None:
+                self._pending.append(event)
 
     def _catch_up(self) -> None:
         missed = self._client.ask(GetEvents(epoch=self._epoch, after=self._seq), EventsAnswer)

@@ -1,0 +1,177 @@
+"""StartAttempt: from the wish to start an instance to its process.
+
+::
+
+    join the queue --SlotGranted--> ask for a port --PortReserved--> check, lock, spawn
+                                          ^                               |
+                                          +--- port taken by another -----+
+
+A step that cannot be taken raises a :class:`bus.errors.StartError`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from actors import proc, recipe
+from actors.facts import (
+    InstanceReady,
+    PortReserved,
+    ReservePort,
+    RunFact,
+    SlotGranted,
+    StrayGone,
+    StrayTimedOut,
+)
+from actors.guard import check_data
+from actors.layout import make_private_directory
+from actors.lock import DirectoryLock
+from actors.process import ManagedProcess
+from actors.records import Record
+from actors.services import Services
+from actors.timers import Timers
+from bus.causes import Cause
+from bus.errors import NoPorts, ProcessError
+
+PORT_TRIES = 3
+"""So many ports are tried when others take them between our look and PocketBase's bind."""
+
+log = logging.getLogger(__name__)
+
+
+class StartAttempt:
+    """One try to get one user's process to run. Belongs to that user's actor."""
+
+    def __init__(
+        self,
+        record: Callable[[], Record],
+        services: Services,
+        timers: Timers,
+        tell: Callable[[RunFact], None],
+        *,
+        run: int,
+    ) -> None:
+        """``record`` gives the user's record as it is then."""
+        self.run = run
+        self.port: int | None = None
+        self._record = record
+        self._services = services
+        self._timers = timers
+        self._tell = tell
+        self._taken_ports: frozenset[int] = frozenset()
+        self._strays: list[ManagedProcess] = []
+        self._evicted = False
+
+    def learn(self, fact: RunFact) -> ManagedProcess | None:
+        """Take the step that ``fact`` allows; return the process once it is spawned."""
+        match fact:
+            case SlotGranted():
+                self._reserve_port()
+            case PortReserved(port=port):
+                return self._port_reserved(port)
+            case StrayGone():
+                return self._stray_gone()
+            case StrayTimedOut():
+                for stray in self._strays:
+                    log.warning("pid %d ignores SIGTERM: killed", stray.pid)
+                    stray.kill()
+        return None
+
+    def try_next_port(self) -> bool:
+        """Ask for another port than those that turned out to be taken; False: enough tried."""
+        if self.port is None or len(self._taken_ports) + 1 >= PORT_TRIES:
+            return False
+        log.warning("port %d was taken by another process", self.port)
+        self._taken_ports |= {self.port}
+        self.port = None
+        self._reserve_port()
+        return True
+
+    def watch(self, process: ManagedProcess, port: int) -> None:
+        """Have the actor told when ``process`` is ready."""
+        record = self._record()
+
+        def ready(identity: str | None) -> None:
+            self._tell(InstanceReady(run=self.run, identity=identity))
+
+        data = self._services.layout.data(record.user_id)
+        self._services.health.await_ready(
+            process, port, data, new=record.identity is None, ready=ready
+        )
+
+    def _reserve_port(self) -> None:
+        record = self._record()
+        self._services.ports.tell(
+            ReservePort(
+                user_id=record.user_id,
+                last=record.port,
+                avoid=self._taken_ports,
+                reply=lambda port: self._tell(PortReserved(run=self.run, port=port)),
+            )
+        )
+
+    def _port_reserved(self, port: int | None) -> ManagedProcess | None:
+        if port is None:
+            settings = self._services.settings
+            last = settings.base_port + settings.port_range - 1
+            raise NoPorts(
+                "No available ports for PocketBase instance: "
+                f"all of {settings.base_port} to {last} are taken",
+                cause=Cause.NO_PORTS,
+            )
+        self.port = port
+        return self._launch(port)
+
+    def _launch(self, port: int) -> ManagedProcess | None:
+        record, layout = self._record(), self._services.layout
+        data = layout.data(record.user_id)
+        check_data(data, record, self._services.version)
+        make_private_directory(data)
+        lock = (
+            None
+            if self._services.strays.serve(data)
+            else DirectoryLock.take(layout.lock(record.user_id))
+        )
+        if lock is None:
+            self._evict()
+            return None
+        try:
+            spec = recipe.serve(
+                self._services.settings.binary_path, layout, record.user_id, port, lock=lock.fd
+            )
+            process = self._services.processes.spawn(spec)
+        finally:
+            lock.close()
+        self.watch(process, port)
+        return process
+
+    def _evict(self) -> None:
+        """End whatever serves the directory without our knowledge, before our own may start."""
+        record, layout = self._record(), self._services.layout
+        data = str(layout.data(record.user_id))
+        found = [identity for where, identity in proc.serving(layout.root) if where == data]
+        if not found or self._evicted:
+            raise ProcessError(
+                f"Process error: a process that cannot be found or ended holds {data}: end it, "
+                "then call init_pb",
+                cause=Cause.DIRECTORY_IN_USE,
+            )
+        self._evicted = True
+        gone = StrayGone(run=self.run)
+        for identity in found:
+            stray = self._services.processes.adopt(identity, layout.log(record.user_id))
+            if stray is not None:
+                log.warning("%s: stopping pid %d, a stray on its data", data, stray.pid)
+                self._strays.append(stray)
+                stray.watch(lambda status: self._tell(gone))
+                stray.terminate()
+        self._timers.start(self._services.settings.stop_timeout, StrayTimedOut(run=self.run))
+        if not self._strays:
+            self._tell(gone)
+
+    def _stray_gone(self) -> ManagedProcess | None:
+        if not all(stray.exited for stray in self._strays):
+            return None
+        self._strays.clear()
+        return None if self.port is None else self._launch(self.port)

@@ -1,0 +1,59 @@
+"""Diagnosis: from how a process ended and what it wrote to the cause. Pure."""
+
+from __future__ import annotations
+
+import errno
+
+from actors.proc import ExitStatus
+from bus.causes import Cause
+
+SIGKILL = 9
+
+SIGNS: tuple[tuple[str, Cause], ...] = (
+    ("bind: address already in use", Cause.PORT_IN_USE),
+    ("failed to apply migration", Cause.MIGRATION_FAILED),
+    ("registerMigrations", Cause.MIGRATION_FAILED),
+    (".pb.js", Cause.HOOK_FAILED),
+    ("onBootstrap", Cause.HOOK_FAILED),
+    ("file is not a database", Cause.DATA_CORRUPT),
+    ("database disk image is malformed", Cause.DATA_CORRUPT),
+    ("disk I/O error (4874)", Cause.DISK_FULL),
+    ("database or disk is full", Cause.DISK_FULL),
+    ("no space left on device", Cause.DISK_FULL),
+    ("database is locked", Cause.DATABASE_LOCKED),
+    ("too many open files", Cause.FD_LIMIT),
+    ("attempt to write a readonly database", Cause.PERMISSION_DENIED),
+    ("permission denied", Cause.PERMISSION_DENIED),
+    ("unable to open database file", Cause.PERMISSION_DENIED),
+    ("not a directory", Cause.IO_ERROR),
+    ("runtime: out of memory", Cause.OUT_OF_MEMORY),
+    ("cannot allocate memory", Cause.OUT_OF_MEMORY),
+)
+"""What PocketBase 0.40.6 writes, and what it means; the first that fits counts."""
+
+
+def diagnose(status: ExitStatus, output: str, *, oom_killed: bool) -> Cause:
+    """Return why a process ended that nobody asked to end.
+
+    ``oom_killed``: the kernel killed some process for want of memory while this one lived.
+    """
+    for sign, cause in SIGNS:
+        if sign in output:
+            return cause
+    if status.code == -SIGKILL:
+        return Cause.OUT_OF_MEMORY if oom_killed else Cause.KILLED
+    if status.code is not None and status.code < 0:
+        return Cause.KILLED
+    return Cause.UNKNOWN
+
+
+def spawn_failure(error: OSError) -> Cause:
+    """Return why a process could not be spawned."""
+    match error.errno:
+        case errno.ENOENT | errno.ENOTDIR:
+            return Cause.BINARY_MISSING
+        case errno.EMFILE | errno.ENFILE:
+            return Cause.FD_LIMIT
+        case errno.ENOMEM | errno.EAGAIN:
+            return Cause.OUT_OF_MEMORY
+    return Cause.SPAWN_FAILED

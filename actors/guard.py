@@ -1,0 +1,95 @@
+"""What must be true of a user's data before PocketBase is started on it.
+
+PocketBase serves an empty database with health 200 where the data is missing, and opens that of
+another user or of a newer version without a word. So it is looked at before.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from pathlib import Path
+
+from actors.records import Record
+from bus.causes import Cause
+from bus.errors import InstanceIOError
+
+MAGIC = b"SQLite format 3\0"
+"""The first bytes of a SQLite database (https://www.sqlite.org/fileformat.html)."""
+_FIRST_MIGRATION = "SELECT file, applied FROM _migrations ORDER BY applied, file LIMIT 1"
+
+
+def check_data(data: Path, record: Record, version: str | None) -> None:
+    """Raise :class:`InstanceIOError` unless PocketBase ``version`` may be started on ``data``.
+
+    Nothing is touched. An instance that has never run yet has nothing to lose and is not checked.
+    """
+    if record.identity is None:
+        return
+    _check_file(data / "data.db")
+    _check_version(record, version)
+    found = read_identity(data)
+    if found != record.identity:
+        raise _refusal(
+            Cause.DATA_FOREIGN,
+            f"the database in {data} is not the one of user {record.user_id} "
+            f"(its identity is {found}, on record is {record.identity})",
+        )
+
+
+def read_identity(data: Path) -> str:
+    """Return what tells this database from every other one: when it was made, to the microsecond.
+
+    It is the first row of PocketBase's table of applied migrations, which never changes. Raises
+    :class:`InstanceIOError` when it cannot be read.
+    """
+    # A database without a log is opened as immutable: no -shm file is left beside it.
+    log = data / "data.db-wal"
+    quiet = "" if log.exists() and log.stat().st_size else "&immutable=1"
+    try:
+        database = sqlite3.connect(f"{(data / 'data.db').as_uri()}?mode=ro{quiet}", uri=True)
+        try:
+            file, applied = database.execute(_FIRST_MIGRATION).fetchone()
+        finally:
+            database.close()
+    except (sqlite3.Error, TypeError) as error:
+        raise _refusal(
+            Cause.DATA_CORRUPT, f"the database in {data} cannot be read ({error})"
+        ) from error
+    return f"{file}@{applied}"
+
+
+def _check_file(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(len(MAGIC))
+    except FileNotFoundError:
+        raise _refusal(Cause.DATA_MISSING, f"{path} is missing") from None
+    except OSError as error:
+        raise _refusal(Cause.PERMISSION_DENIED, f"{path} cannot be read ({error})") from error
+    if not beginning:
+        raise _refusal(Cause.DATA_MISSING, f"{path} is empty")
+    if beginning != MAGIC:
+        raise _refusal(Cause.DATA_CORRUPT, f"{path} is not a SQLite database")
+
+
+def _check_version(record: Record, version: str | None) -> None:
+    if record.version and version and _numbers(version) < _numbers(record.version):
+        raise InstanceIOError(
+            f"IO error: PocketBase {version} is older than {record.version}, which "
+            f"{record.user_id}'s database was last served with; nothing was touched: "
+            "set PB_BINARY_PATH to that version or a newer one",
+            cause=Cause.DATA_NEWER,
+        )
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version)[:3])
+
+
+def _refusal(cause: Cause, what: str) -> InstanceIOError:
+    return InstanceIOError(
+        f"IO error: {what}; nothing was touched and PocketBase was not started, since it would "
+        "serve an empty or damaged database: restore the directory, then call init_pb",
+        cause=cause,
+    )

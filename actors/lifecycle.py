@@ -1,0 +1,349 @@
+"""Lifecycle: from the start of an instance's process to its end, and what follows from it.
+
+A start is the business of a :class:`actors.attempt.StartAttempt`, the health of the process that
+of a :class:`actors.watch.HealthWatch`; what becomes of the instance is decided here.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from actors import breaker, proc
+from actors.attempt import StartAttempt
+from actors.diagnosis import diagnose
+from actors.facts import (
+    ClaimPort,
+    HealthCheckDue,
+    HealthChecked,
+    HealthProven,
+    InstanceReady,
+    ProcessExited,
+    ReleasePort,
+    RetryDue,
+    RunFact,
+    SlotGranted,
+    StartTimedOut,
+    StopTimedOut,
+)
+from actors.proc import ExitStatus
+from actors.process import ManagedProcess
+from actors.services import Services
+from actors.status import StatusKeeper
+from actors.timers import Timers
+from actors.waiters import Waiters
+from actors.watch import HealthWatch
+from bus.causes import REMEDY, Cause, Remedy
+from bus.errors import InstanceIOError, ProcessError, StartError, StartTimeout
+from bus.states import Desired, Status
+
+GONE: dict[str, Any] = {"pid": None, "start_ticks": None, "exe": None, "started_at": None}
+"""What a record says of a process when there is none."""
+SHOWN_OUTPUT = 1000
+"""How much of a process's last output stands in the reason, in characters."""
+
+log = logging.getLogger(__name__)
+
+
+class Lifecycle:
+    """The life of one user's process, moved on by what its actor is told.
+
+    It never waits: each step is begun when the fact before it is told.
+    """
+
+    def __init__(
+        self,
+        user_id: str,
+        services: Services,
+        tell: Callable[[RunFact], None],
+        settled: Callable[[], None],
+    ) -> None:
+        """``tell`` brings a fact to the actor; ``settled`` is called at each end without a sequel.
+
+        That is when the instance is Stopped or Failed and there is no process.
+        """
+        self.keeper = StatusKeeper(user_id, services)
+        self.waiters = Waiters(lambda: self.keeper.instance)
+        self.process: ManagedProcess | None = None
+        self.ending = False
+        """Nothing is started again: the manager ends."""
+        self._user_id = user_id
+        self._services = services
+        self._tell = tell
+        self._settled = settled
+        self._timers = Timers(services.clock, tell)
+        self._run = self.keeper.record.run if self.keeper.known else 0
+        self._attempt: StartAttempt | None = None
+        self._watch: HealthWatch | None = None
+        self._verdict: StartError | None = None
+        self._killed = False
+        self._oom_kills = 0
+        self._failures = 0
+
+    def learn(self, fact: RunFact) -> None:
+        """Take a fact about the process; one about a process of long ago is ignored."""
+        if fact.run != self._run:
+            return
+        try:
+            self._learn(fact)
+        except StartError as error:
+            self._condemn(error)
+
+    def start(self, reason: str, *, forced: bool, **changes: Any) -> None:
+        """Go to Starting. Not ``forced``: refused when the queue is full or the disk is."""
+        granted = SlotGranted(run=self._run + 1)
+        self._services.queue.join(self._user_id, lambda: self._tell(granted), forced=forced)
+        enter = self.keeper.enter if forced else self.keeper.enter_strictly
+        try:
+            enter(Status.STARTING, reason, run=granted.run, desired=Desired.RUNNING, **changes)
+        except InstanceIOError:
+            self._services.queue.leave(self._user_id)
+            raise
+        self._begin_run(granted.run)
+
+    def begin_stop(self, reason: str) -> None:
+        """Ask the process to end; Stopped follows when it has."""
+        assert self.process is not None
+        self._services.queue.leave(self._user_id)
+        self._timers.cancel_all()
+        self._attempt = self._watch = None
+        if self.keeper.status is not Status.STOPPING:
+            self.keeper.enter(Status.STOPPING, reason)
+        self.process.terminate()
+        self._timers.start(self._services.settings.stop_timeout, StopTimedOut(run=self._run))
+
+    def settle_stopped(self, reason: str) -> None:
+        """There is no process: be Stopped, unless a new start is wanted already."""
+        self._services.queue.leave(self._user_id)
+        self._timers.cancel_all()
+        self._attempt = self._watch = None
+        self._run += 1  # facts still on their way are about nothing any more
+        self._services.ports.tell(ReleasePort(user_id=self._user_id))
+        now = self._services.clock.now()
+        self.keeper.enter(Status.STOPPED, reason, run=self._run, stopped_at=now, **GONE)
+        self._failures = 0
+        self.waiters.answer(self.waiters.stopped)
+        if self.keeper.record.desired is Desired.RUNNING and not self.ending:
+            self.start("It is started again", forced=True)
+        else:
+            self._settled()
+
+    def adopt(self, process: ManagedProcess) -> None:
+        """Go on with the process that is on record."""
+        record = self.keeper.record
+        log.info("%s: adopted pid %d (%s)", self._user_id, process.pid, record.status)
+        self._begin_run(record.run)
+        self._own(process)
+        assert record.port is not None
+        self._services.ports.tell(ClaimPort(user_id=self._user_id, port=record.port))
+        if record.status is Status.STOPPING or record.desired is Desired.STOPPED:
+            self.begin_stop("stop_pb was called")
+        elif record.status is Status.RUNNING:
+            self._watch_over()
+            self._tell(HealthCheckDue(run=self._run))
+        elif record.status is Status.STARTING and self._attempt is not None:
+            self._timers.start(self._services.settings.start_timeout, StartTimedOut(run=self._run))
+            self._attempt.watch(process, record.port)
+        else:
+            self._kill()
+
+    def let_go(self) -> None:
+        """Be told nothing any more; a process goes on without us."""
+        self._timers.cancel_all()
+        self._services.queue.leave(self._user_id)
+
+    def _learn(self, fact: RunFact) -> None:
+        match fact:
+            case InstanceReady(identity=identity):
+                self._ready(identity)
+            case StartTimedOut():
+                self._start_timed_out()
+            case ProcessExited(status=status):
+                self._exited(status)
+            case StopTimedOut():
+                self._stop_timed_out()
+            case HealthCheckDue() if self._watch is not None:
+                self._watch.check()
+            case HealthChecked(problem=problem) if self._watch is not None:
+                self._checked(self._watch, problem)
+            case HealthProven():
+                self._failures = 0
+            case RetryDue():
+                self._restart()
+            case _ if self._attempt is not None:
+                self._step(self._attempt, fact)
+
+    def _begin_run(self, run: int) -> None:
+        self._run = run
+        self._timers.cancel_all()
+        self._verdict = None
+        self._watch = None
+        self._killed = False
+        self._oom_kills = proc.oom_kills()
+        self._attempt = StartAttempt(
+            lambda: self.keeper.record, self._services, self._timers, self._tell, run=run
+        )
+
+    def _restart(self) -> None:
+        restarts = self.keeper.record.restarts + 1
+        self.start("It is started again", forced=True, restarts=restarts)
+
+    def _step(self, attempt: StartAttempt, fact: RunFact) -> None:
+        if isinstance(fact, SlotGranted):
+            self._timers.start(self._services.settings.start_timeout, StartTimedOut(run=self._run))
+        process = attempt.learn(fact)
+        if process is not None:
+            self._own(process)
+            identity = process.identity
+            self.keeper.note(
+                port=attempt.port,
+                pid=identity.pid,
+                start_ticks=identity.start_ticks,
+                boot_id=identity.boot_id,
+                started_at=self._services.clock.now(),
+            )
+
+    def _own(self, process: ManagedProcess) -> None:
+        self.process, run = process, self._run
+        process.watch(lambda status: self._tell(ProcessExited(run=run, status=status)))
+
+    def _ready(self, identity: str | None) -> None:
+        if self.keeper.status is not Status.STARTING or self._verdict is not None:
+            return
+        assert self.process is not None
+        self.keeper.enter(
+            Status.RUNNING,
+            "It answers its health check",
+            last_health_check=self._services.clock.now(),
+            version=self._services.version,
+            identity=identity or self.keeper.record.identity,
+            exe=proc.executable(self.process.pid),
+            failure=None,
+        )
+        self._watch_over()
+        self.waiters.answer(self.waiters.running)
+
+    def _watch_over(self) -> None:
+        """The process runs: leave the queue of starts, and look after it from now on."""
+        self._services.queue.leave(self._user_id)
+        self._timers.cancel_all()
+        self._attempt = None
+        port = self.keeper.record.port
+        assert port is not None
+        self._watch = HealthWatch(
+            self._user_id, self._services, self._timers, self._tell, run=self._run, port=port
+        )
+        self._timers.start(self._services.policy.proven, HealthProven(run=self._run))
+
+    def _start_timed_out(self) -> None:
+        timeout = self._services.settings.start_timeout
+        raise StartTimeout(
+            f"PocketBase did not become healthy within {timeout:g} s",
+            cause=Cause.START_TIMEOUT,
+            output="" if self.process is None else self.process.last_output(),
+        )
+
+    def _checked(self, watch: HealthWatch, problem: str | None) -> None:
+        if self._verdict is not None:
+            return
+        if problem is not None:
+            watch.failed(problem)
+            return
+        watch.passed()
+        self.keeper.note_in_memory(last_health_check=self._services.clock.now())
+
+    def _condemn(self, verdict: StartError) -> None:
+        """End the process, if there is one, and fail for this reason when it is gone."""
+        self._verdict = verdict
+        if self.process is None:
+            self._fail(verdict)
+        else:
+            self._kill()
+
+    def _kill(self) -> None:
+        assert self.process is not None
+        self._killed = True
+        self.process.kill()
+        self._timers.start(self._services.settings.stop_timeout, StopTimedOut(run=self._run))
+
+    def _stop_timed_out(self) -> None:
+        if self.process is None:
+            return
+        if not self._killed:
+            log.warning("%s: pid %d ignores SIGTERM: killed", self._user_id, self.process.pid)
+            self._kill()
+            return
+        error = ProcessError(f"Process error: pid {self.process.pid} does not end when killed")
+        self._services.queue.leave(self._user_id)
+        if self.keeper.status is not Status.FAILED:
+            self.keeper.enter(Status.FAILED, error.message, failure=error.failure)
+        self.waiters.refuse_all(error)
+
+    def _exited(self, status: ExitStatus) -> None:
+        process, self.process = self.process, None
+        assert process is not None
+        match self.keeper.status:
+            case Status.STOPPING:
+                self.settle_stopped(f"It was stopped: PocketBase {status}")
+            case Status.FAILED:  # it could not be killed, and ended at last
+                self.settle_stopped(f"PocketBase {status}")
+            case _ if self._verdict is not None:
+                self._fail(self._verdict)
+            case _:
+                self._exited_by_itself(status, process.last_output())
+
+    def _exited_by_itself(self, status: ExitStatus, output: str) -> None:
+        starting = self._attempt is not None
+        cause = diagnose(status, output, oom_killed=proc.oom_kills() > self._oom_kills)
+        if self._attempt is not None and REMEDY[cause] is Remedy.NEXT_PORT:
+            self.keeper.note(**GONE)
+            if self._attempt.try_next_port():
+                return
+        when = f" before it was ready: {output[-SHOWN_OUTPUT:] or 'it wrote nothing'}"
+        self._fail(
+            ProcessError(
+                f"Process error: PocketBase {status}{when if starting else ''}",
+                cause=cause,
+                exit_code=status.code,
+                output=output,
+            )
+        )
+
+    def _fail(self, error: StartError) -> None:
+        was_running = self.keeper.status is Status.RUNNING
+        self._services.queue.leave(self._user_id)
+        self._timers.cancel_all()
+        self._attempt = self._watch = None
+        self._failures += 1
+        delay = self._delay(error, was_running=was_running)
+        reason = f"{error.message}; {self._outlook(delay)}"
+        self.keeper.enter(Status.FAILED, reason, failure=error.failure, **GONE)
+        self.waiters.refuse_all(error)
+        if self.ending or delay is None:
+            self._settled()
+        elif delay == 0:
+            self._restart()
+        else:
+            self._timers.start(delay, RetryDue(run=self._run))
+
+    def _delay(self, error: StartError, *, was_running: bool) -> float | None:
+        """In how many seconds it is tried again; None: not before somebody asks for it."""
+        slowed = self._services.breaker.failed(self._user_id)
+        if REMEDY[error.failure.cause] is Remedy.PERSON:
+            return None
+        delay = self._services.policy.delay(self._failures, was_running=was_running)
+        return max(delay, random.uniform(1.0, breaker.SPREAD)) if slowed else delay
+
+    def _outlook(self, delay: float | None) -> str:
+        if delay is None:
+            return "not tried again before init_pb is called"
+        if delay == 0:
+            return "restarting now"
+        at = self._services.clock.now() + timedelta(seconds=delay)
+        when = f"next try at {at:%Y-%m-%dT%H:%M:%SZ}"
+        if self._services.policy.is_crash_loop(self._failures):
+            return f"crash loop: {self._failures} failures in a row, {when}"
+        return when

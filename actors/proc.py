@@ -1,0 +1,139 @@
+"""What the kernel tells of processes: /proc, read only (proc(5))."""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+LISTEN = "0A"
+"""The state of a listening socket in /proc/net/tcp."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessIdentity:
+    """What tells a process from every other one, also after its number was given to a stranger."""
+
+    pid: int
+    start_ticks: int
+    """Its start in clock ticks since boot (field 22 of /proc/PID/stat)."""
+    boot_id: str
+    """The kernel's name for the time since the machine started."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExitStatus:
+    """How a process ended. ``code`` is as in :mod:`subprocess`: negative for a signal.
+
+    None: not known, since it was not our child.
+    """
+
+    code: int | None
+
+    def __str__(self) -> str:
+        if self.code is None:
+            return "ended (adopted from a former manager, so how is not known)"
+        if self.code >= 0:
+            return f"exited with status {self.code}"
+        try:
+            return f"was ended by signal {-self.code} ({signal.Signals(-self.code).name})"
+        except ValueError:
+            return f"was ended by signal {-self.code}"
+
+
+@functools.cache
+def boot_id() -> str:
+    """Return the kernel's name for this life of the machine."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def identify(pid: int, *, corpse: bool = False) -> ProcessIdentity | None:
+    """Return the identity of process ``pid``, or None when there is none.
+
+    One that has ended and whose parent has not looked at it yet counts only as a ``corpse``.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return None
+    fields = stat.rpartition(b")")[2].split()
+    if fields[0] in (b"Z", b"X", b"x") and not corpse:
+        return None
+    return ProcessIdentity(pid=pid, start_ticks=int(fields[19]), boot_id=boot_id())
+
+
+def executable(pid: int) -> str | None:
+    """Return the path of the program that ``pid`` runs, also after it was replaced on disk."""
+    return _link(f"/proc/{pid}/exe").removesuffix(" (deleted)") or None
+
+
+def served_directory(pid: int) -> str | None:
+    """Return the data directory of a ``pocketbase serve`` process, or None when it is none."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return None
+    if "serve" not in words:
+        return None
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        if word.startswith("--dir="):
+            return os.path.join(_link(f"/proc/{pid}/cwd"), word.removeprefix("--dir="))
+        if word == "--dir":
+            return os.path.join(_link(f"/proc/{pid}/cwd"), following)
+    return None
+
+
+def serving(root: Path) -> Iterator[tuple[str, ProcessIdentity]]:
+    """Find every PocketBase that serves a directory under ``root``: directory and identity."""
+    prefix = f"{root}{os.sep}"
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            directory = served_directory(int(entry))
+            if directory is not None and directory.startswith(prefix):
+                identity = identify(int(entry))
+                if identity is not None:
+                    yield os.path.normpath(directory), identity
+
+
+def owns_port(pid: int, port: int) -> bool:
+    """Whether the process itself listens on loopback ``port``."""
+    inode = _listening_inode(port)
+    return inode is not None and f"socket:[{inode}]" in open_files(pid)
+
+
+def open_files(pid: int) -> set[str]:
+    """Return what the process has open; nothing when it is gone or not ours to look at."""
+    folder = f"/proc/{pid}/fd"
+    try:
+        return {_link(f"{folder}/{fd}") for fd in os.listdir(folder)}
+    except OSError:
+        return set()
+
+
+def oom_kills() -> int:
+    """Return how many processes the kernel has killed for want of memory since boot."""
+    for line in Path("/proc/vmstat").read_text().splitlines():
+        if line.startswith("oom_kill "):
+            return int(line.split()[1])
+    return 0
+
+
+def _listening_inode(port: int) -> str | None:
+    local = f"0100007F:{port:04X}"
+    with open("/proc/net/tcp", encoding="ascii") as table:
+        for line in table:
+            if local in line:
+                fields = line.split()
+                if fields[1] == local and fields[3] == LISTEN:
+                    return fields[9]
+    return None
+
+
+def _link(path: str) -> str:
+    try:
+        return os.readlink(path)
+    except OSError:
+        return ""

@@ -1,0 +1,44 @@
+"""Waiters: who waits for an answer from one user's actor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from actors.facts import Reply
+from bus.answers import ErrorAnswer, InstanceAnswer
+from bus.errors import PblmError
+from bus.instance import Instance
+
+
+class Waiters:
+    """Those who wait for the instance to run, and those who wait for it to be stopped."""
+
+    def __init__(self, instance: Callable[[], Instance | None]) -> None:
+        """``instance`` gives the instance as it is when the answer is written."""
+        self._instance = instance
+        self.running: list[Reply] = []
+        self.stopped: list[Reply] = []
+
+    def answer(self, replies: list[Reply]) -> None:
+        """Answer all of them with the instance, and forget them."""
+        answer = InstanceAnswer(instance=self._instance())
+        for reply in _taken(replies):
+            reply(answer)
+
+    def refuse(self, replies: list[Reply], error: PblmError) -> None:
+        """Answer all of them with ``error``, and forget them."""
+        error.instance = error.instance or self._instance()
+        answer = ErrorAnswer.of(error)
+        for reply in _taken(replies):
+            reply(answer)
+
+    def refuse_all(self, error: PblmError) -> None:
+        """Answer whoever waits with ``error``."""
+        self.refuse(self.running, error)
+        self.refuse(self.stopped, error)
+
+
+def _taken(replies: list[Reply]) -> list[Reply]:
+    taken = replies[:]
+    replies.clear()
+    return taken

@@ -1,0 +1,71 @@
+"""HealthWatch: looks after one running process, and counts the strikes against it."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable
+
+from actors.facts import HealthCheckDue, HealthChecked, RunFact
+from actors.services import Services
+from actors.timers import Timers
+from bus.causes import Cause
+from bus.errors import ProcessError
+
+STRIKES = 3
+"""So many health checks in a row must fail before a process that lives is given up."""
+STRIKE_INTERVAL = 5.0
+"""Seconds to the next check after a failed one: three strikes take more than ten seconds, longer
+than the stall that PocketBase's own jobs cause on a full machine at every full hour."""
+
+log = logging.getLogger(__name__)
+
+
+class HealthWatch:
+    """Belongs to the actor of the instance that it watches."""
+
+    def __init__(
+        self,
+        user_id: str,
+        services: Services,
+        timers: Timers,
+        tell: Callable[[RunFact], None],
+        *,
+        run: int,
+        port: int,
+    ) -> None:
+        self._user_id = user_id
+        self._services = services
+        self._timers = timers
+        self._tell = tell
+        self._run = run
+        self._port = port
+        self._strikes = 0
+        self._schedule(services.settings.health_interval)
+
+    def check(self) -> None:
+        """Look after the process now; the result comes as :class:`HealthChecked`."""
+        run = self._run
+        self._services.health.check(
+            self._port, lambda problem: self._tell(HealthChecked(run=run, problem=problem))
+        )
+
+    def passed(self) -> None:
+        """It answered."""
+        self._strikes = 0
+        self._schedule(self._services.settings.health_interval)
+
+    def failed(self, problem: str) -> None:
+        """It did not. Raises :class:`ProcessError` when that was once too often."""
+        self._strikes += 1
+        log.warning("%s: health check failed, strike %d: %s", self._user_id, self._strikes, problem)
+        if self._strikes >= STRIKES:
+            raise ProcessError(
+                f"Process error: PocketBase failed {STRIKES} health checks in a row: {problem}",
+                cause=Cause.UNRESPONSIVE,
+            )
+        self._schedule(min(self._services.settings.health_interval, STRIKE_INTERVAL))
+
+    def _schedule(self, seconds: float) -> None:
+        # Each has its own jitter: a fleet that was started together must not be checked together.
+        self._timers.start(seconds * random.uniform(0.9, 1.1), HealthCheckDue(run=self._run))
