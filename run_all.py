@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import logging
 import os
 import queue
+import resource
 import signal
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 
+from actors.doctor import Level, examine
 from actors.system import ActorSystem
 from api.app import create_app
 from api.server import ApiServer
@@ -67,27 +71,57 @@ class House:
         self._closing.close()
 
 
-def main() -> int:
-    """Run until SIGINT or SIGTERM; return the exit status."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line says; return the exit status."""
+    parser = argparse.ArgumentParser(prog="pblm", description=__doc__)
+    commands = parser.add_subparsers(dest="command")
+    commands.add_parser("serve", help="run the manager (the default)")
+    doctor = commands.add_parser("doctor", help="tell what of this machine stands in the way")
+    doctor.add_argument("--instances", type=int, default=100, help="how many are to run at a time")
+    options = parser.parse_args(arguments)
+    try:
+        settings = Settings.from_environ(os.environ)
+        if options.command == "doctor":
+            return tell_findings(settings, options.instances)
+        return serve(settings)
+    except PblmError as error:
+        print(f"pblm: {error.message}", file=sys.stderr)
+        return 1
+
+
+def serve(settings: Settings) -> int:
+    """Run the manager until SIGINT or SIGTERM."""
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
     )
     logging.getLogger("pykka").setLevel(logging.WARNING)
     os.umask(0o077)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     signals: queue.SimpleQueue[int] = queue.SimpleQueue()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, frame: signals.put(number))
-    try:
-        house = House(Settings.from_environ(os.environ))
-    except PblmError as error:
-        print(f"pblm: {error.message}", file=sys.stderr)
-        return 1
+        signal.signal(number, lambda number, _frame: signals.put(number))
+    house = House(settings)
+    for finding in house.actors.examine():
+        if finding.level is not Level.OK:
+            log.warning("%s: %s; %s", finding.name, finding.what, finding.fix)
     house.open()
-    announce(house.settings)
+    announce(settings)
     log.info("%s: stopping", signal.Signals(signals.get()).name)
     house.close(signals)
     log.info("stopped")
     return 0
+
+
+def tell_findings(settings: Settings, instances: int) -> int:
+    """Print what the doctor finds; return 1 when something must be mended first."""
+    worst = Level.OK
+    for finding in examine(settings, instances=instances):
+        print(f"{finding.level:<8} {finding.name:<12} {finding.what}")
+        if finding.fix:
+            print(f"{'':<21} -> {finding.fix}")
+        worst = max(worst, finding.level, key=list(Level).index)
+    return 1 if worst is Level.ERROR else 0
 
 
 def announce(settings: Settings) -> None:

@@ -35,6 +35,11 @@ class Clock(Protocol):
         """Call ``call`` in ``delay`` seconds. It must not block."""
 
 
+def utc_now() -> datetime:
+    """Return the time of day, in UTC."""
+    return datetime.now(UTC)
+
+
 class _LoopTimer:
     __slots__ = ("call", "cancelled")
 
@@ -64,7 +69,7 @@ class LoopClock:
 
     def now(self) -> datetime:
         """The time of day, in UTC."""
-        return datetime.now(UTC)
+        return utc_now()
 
     def monotonic(self) -> float:
         """Seconds since some moment; never goes back."""

@@ -7,16 +7,15 @@ another user or of a newer version without a word. So it is looked at before.
 from __future__ import annotations
 
 import re
-import sqlite3
 from pathlib import Path
 
 from actors.records import Record
+from actors.userdata import UserDataError, read_identity
 from bus.causes import Cause
 from bus.errors import InstanceIOError
 
 MAGIC = b"SQLite format 3\0"
 """The first bytes of a SQLite database (https://www.sqlite.org/fileformat.html)."""
-_FIRST_MIGRATION = "SELECT file, applied FROM _migrations ORDER BY applied, file LIMIT 1"
 
 
 def check_data(data: Path, record: Record, version: str | None) -> None:
@@ -28,35 +27,13 @@ def check_data(data: Path, record: Record, version: str | None) -> None:
         return
     _check_file(data / "data.db")
     _check_version(record, version)
-    found = read_identity(data)
+    found = _read_identity(data)
     if found != record.identity:
         raise _refusal(
             Cause.DATA_FOREIGN,
             f"the database in {data} is not the one of user {record.user_id} "
             f"(its identity is {found}, on record is {record.identity})",
         )
-
-
-def read_identity(data: Path) -> str:
-    """Return what tells this database from every other one: when it was made, to the microsecond.
-
-    It is the first row of PocketBase's table of applied migrations, which never changes. Raises
-    :class:`InstanceIOError` when it cannot be read.
-    """
-    # A database without a log is opened as immutable: no -shm file is left beside it.
-    log = data / "data.db-wal"
-    quiet = "" if log.exists() and log.stat().st_size else "&immutable=1"
-    try:
-        database = sqlite3.connect(f"{(data / 'data.db').as_uri()}?mode=ro{quiet}", uri=True)
-        try:
-            file, applied = database.execute(_FIRST_MIGRATION).fetchone()
-        finally:
-            database.close()
-    except (sqlite3.Error, TypeError) as error:
-        raise _refusal(
-            Cause.DATA_CORRUPT, f"the database in {data} cannot be read ({error})"
-        ) from error
-    return f"{file}@{applied}"
 
 
 def _check_file(path: Path) -> None:
@@ -71,6 +48,15 @@ def _check_file(path: Path) -> None:
         raise _refusal(Cause.DATA_MISSING, f"{path} is empty")
     if beginning != MAGIC:
         raise _refusal(Cause.DATA_CORRUPT, f"{path} is not a SQLite database")
+
+
+def _read_identity(data: Path) -> str:
+    try:
+        return read_identity(data)
+    except UserDataError as error:
+        raise _refusal(
+            Cause.DATA_CORRUPT, f"the database in {data} cannot be read ({error})"
+        ) from error
 
 
 def _check_version(record: Record, version: str | None) -> None:

@@ -13,9 +13,8 @@ import requests
 
 from actors import proc
 from actors.clock import LoopClock
-from actors.guard import read_identity
 from actors.process import ManagedProcess
-from bus.errors import InstanceIOError
+from actors.userdata import UserDataError, read_identity
 
 CHECK_TIMEOUT = 3.0
 """How long a health check waits for an answer, in seconds."""
@@ -93,7 +92,7 @@ class HealthChecker:
                 if not serves(process.pid, port, data):
                     return None
                 identity = read_identity(data) if new else None
-            except (requests.RequestException, InstanceIOError):
+            except (requests.RequestException, UserDataError):
                 return None
             return lambda: ready(identity)
 

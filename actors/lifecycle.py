@@ -42,6 +42,8 @@ from bus.states import Desired, Status
 
 GONE: dict[str, Any] = {"pid": None, "start_ticks": None, "exe": None, "started_at": None}
 """What a record says of a process when there is none."""
+WAITS = "; it waits for its turn: PB_MAX_STARTING others are starting"
+"""What is added to the reason of a start that is queued."""
 SHOWN_OUTPUT = 1000
 """How much of a process's last output stands in the reason, in characters."""
 
@@ -95,12 +97,14 @@ class Lifecycle:
     def start(self, reason: str, *, forced: bool, **changes: Any) -> None:
         """Go to Starting. Not ``forced``: refused when the queue is full or the disk is."""
         granted = SlotGranted(run=self._run + 1)
-        self._services.queue.join(self._user_id, lambda: self._tell(granted), forced=forced)
+        queue = self._services.queue
+        if not queue.join(self._user_id, lambda: self._tell(granted), forced=forced):
+            reason += WAITS
         enter = self.keeper.enter if forced else self.keeper.enter_strictly
         try:
             enter(Status.STARTING, reason, run=granted.run, desired=Desired.RUNNING, **changes)
         except InstanceIOError:
-            self._services.queue.leave(self._user_id)
+            queue.leave(self._user_id)
             raise
         self._begin_run(granted.run)
 
@@ -193,6 +197,8 @@ class Lifecycle:
 
     def _step(self, attempt: StartAttempt, fact: RunFact) -> None:
         if isinstance(fact, SlotGranted):
+            if self.keeper.record.reason.endswith(WAITS):
+                self.keeper.note(reason=self.keeper.record.reason.removesuffix(WAITS))
             self._timers.start(self._services.settings.start_timeout, StartTimedOut(run=self._run))
         process = attempt.learn(fact)
         if process is not None:

@@ -22,8 +22,8 @@ class StartQueue:
         self._starting: set[str] = set()
         self._waiting: dict[str, Callable[[], None]] = {}
 
-    def join(self, user_id: str, grant: Callable[[], None], *, forced: bool = False) -> None:
-        """Have ``grant`` called when the user's turn has come, perhaps at once.
+    def join(self, user_id: str, grant: Callable[[], None], *, forced: bool = False) -> bool:
+        """Have ``grant`` called when the user's turn has come; return whether that is at once.
 
         Raises :class:`TooManyStarts` when the queue is full; never with ``forced``, which is for
         the manager's own restarts.
@@ -42,6 +42,7 @@ class StartQueue:
                 )
         if free:
             grant()
+        return free
 
     def leave(self, user_id: str) -> None:
         """The user's start is over, or not wanted any more. Harmless when it never was here."""

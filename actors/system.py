@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pykka
 
 from actors.breaker import WINDOW, FleetBreaker
 from actors.clock import LoopClock
+from actors.doctor import Finding, examine
 from actors.facts import Asked, HurryUp, Recover, ShutDown
 from actors.health import HealthChecker
 from actors.layout import Layout
@@ -29,10 +30,13 @@ from bus.events import Event, RestartsSlowed
 from bus.hub import Reply
 from bus.requests import Request
 from bus.settings import Settings
-from bus.states import Status
+from bus.states import Desired, Status
 
 SPARE_PROBES = 8
 """Threads for health checks beyond those that starting instances may occupy."""
+
+FEW_INSTANCES = 100
+"""What the machine is examined for at least."""
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +63,11 @@ class ActorSystem:
             self.store = Store(self.layout.registry)
             stack.callback(self.store.close)
             self._closing = stack.pop_all()
+
+    def examine(self) -> Iterator[Finding]:
+        """Look for what would stand in the way of the instances that are to run."""
+        wanted = sum(record.desired is Desired.RUNNING for record in self.store.records())
+        return examine(self.settings, instances=max(wanted, FEW_INSTANCES))
 
     def start(self, publish: Callable[[Event], None]) -> None:
         """Start the actors; their events go to ``publish``."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import os
 
 import falcon
 
@@ -20,7 +19,7 @@ class Guard:
     """
 
     def __init__(self, token: str | None) -> None:
-        self._token = None if token is None else os.fsencode(token).strip()
+        self._token = None if token is None else token.strip().encode()
 
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Raise :class:`Unauthorized` or :class:`Forbidden` for those who may not."""

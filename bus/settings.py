@@ -40,6 +40,7 @@ def _seconds(text: str) -> float:
 
 
 def _text(text: str) -> str:
+    text.encode()  # a ValueError where the environment holds other bytes than UTF-8
     if not text.strip():
         raise ValueError
     return text
