@@ -62,20 +62,21 @@ class DirectoryLock:
         os.close(self.fd)
 
 
-def sqlite_is_open(data: Path) -> bool:
-    """Whether a process has the SQLite database in ``data`` open now.
+def sqlite_holder(data: Path) -> int | None:
+    """Return the pid of a process that has the SQLite database in ``data`` open now, if any.
 
     Every connection in WAL mode holds a shared lock on byte 128 of the ``-shm`` file
     (https://www.sqlite.org/walformat.html#wal_locks, DMS). PocketBase closes its connections
-    after three idle minutes, so a no is none; a yes is one.
+    after three idle minutes, so nobody found is no proof.
     """
     try:
         fd = os.open(data / "data.db-shm", os.O_RDWR | os.O_CLOEXEC)
     except OSError:
-        return False
+        return None
     try:
         request = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 128, 1, 0)
         answer = fcntl.fcntl(fd, fcntl.F_GETLK, request)
     finally:
         os.close(fd)
-    return bool(struct.unpack(_FLOCK, answer)[0] != fcntl.F_UNLCK)
+    kind, _, _, _, pid = struct.unpack(_FLOCK, answer)
+    return None if kind == fcntl.F_UNLCK else pid

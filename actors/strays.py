@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from actors import proc
-from actors.lock import sqlite_is_open
+from actors.lock import sqlite_holder
+from actors.proc import ProcessIdentity
 
 log = logging.getLogger(__name__)
 
@@ -23,17 +24,25 @@ class Strays:
     def __init__(self, root: Path, is_managed: Callable[[int], bool]) -> None:
         self._root = root
         self._is_managed = is_managed
-        self._found: frozenset[str] = frozenset()
+        self._found: dict[str, ProcessIdentity] = {}
 
-    def scan(self) -> None:
-        """Look at all processes. Takes some milliseconds per hundred of them."""
-        found = set()
+    def scan(self, explained: Collection[ProcessIdentity] = ()) -> None:
+        """Look at all processes. Takes some milliseconds per hundred of them.
+
+        Those ``explained`` by the registry are about to be adopted.
+        """
+        found = {}
         for directory, identity in proc.serving(self._root):
-            if not self._is_managed(identity.pid):
-                log.warning("pid %d is a stray: it serves %s", identity.pid, directory)
-                found.add(directory)
-        self._found = frozenset(found)
+            if not self._is_managed(identity.pid) and identity not in explained:
+                found[directory] = identity
+                if self._found.get(directory) != identity:
+                    log.warning("pid %d is a stray: it serves %s", identity.pid, directory)
+        self._found = found
 
     def serve(self, data: Path) -> bool:
         """Whether a process seems to serve ``data``; asked when none of ours does."""
-        return sqlite_is_open(data) or str(data) in self._found
+        found = self._found.get(str(data))
+        if found is not None and proc.identify(found.pid) == found:
+            return not self._is_managed(found.pid)
+        holder = sqlite_holder(data)
+        return holder is not None and proc.served_directory(holder) == str(data)

@@ -139,7 +139,9 @@ class Supervisor(pykka.ThreadingActor):
 
     def _recover(self) -> None:
         """Have every user go on who is to run, or was on the way somewhere."""
-        for record in self._services.store.records():
+        records = self._services.store.records()
+        self._services.strays.scan({record.process for record in records if record.process})
+        for record in records:
             wants_to_run = record.desired is Desired.RUNNING
             if wants_to_run or record.status not in SETTLED or record.pid is not None:
                 self._actor(record.user_id).tell(Recover())
