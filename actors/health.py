@@ -13,6 +13,7 @@ import requests
 
 from actors import proc
 from actors.clock import LoopClock
+from actors.operator import Operator
 from actors.process import ManagedProcess
 from actors.userdata import UserDataError, read_identity
 
@@ -55,8 +56,12 @@ def serves(pid: int, port: int, data: Path) -> bool:
 class HealthChecker:
     """Runs the probes, so that no actor waits for an answer."""
 
-    def __init__(self, clock: LoopClock, *, threads: int) -> None:
-        """``threads`` probes run at once; the rest wait their turn."""
+    def __init__(self, clock: LoopClock, *, threads: int, operator: Operator | None) -> None:
+        """``threads`` probes run at once; the rest wait their turn.
+
+        The ``operator`` is signed up where he is not yet, before an instance counts as ready.
+        """
+        self._operator = operator
         self._clock = clock
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="health")
 
@@ -92,6 +97,8 @@ class HealthChecker:
                 if not serves(process.pid, port, data):
                     return None
                 identity = read_identity(data) if new else None
+                if self._operator is not None:
+                    self._operator.sign_up(data)
             except (requests.RequestException, UserDataError):
                 return None
             return lambda: ready(identity)

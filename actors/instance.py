@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import pykka
 
-from actors import proc
+from actors import proc, tokens, userdata
 from actors.facts import (
     ActorFailed,
     Asked,
@@ -28,9 +29,10 @@ from actors.lifecycle import GONE, Lifecycle
 from actors.process import ManagedProcess
 from actors.records import Record
 from actors.services import Services
+from bus.answers import MetadataAnswer, RevokedAnswer, TokenAnswer
 from bus.causes import REMEDY, Remedy
-from bus.errors import Conflict, InternalError, NotFound, PblmError, Unavailable
-from bus.requests import InitInstance, StopInstance
+from bus.errors import Conflict, InstanceIOError, InternalError, NotFound, PblmError, Unavailable
+from bus.requests import InitInstance, MintToken, PutMetadata, RevokeTokens, StopInstance
 from bus.states import Desired, Status
 
 log = logging.getLogger(__name__)
@@ -77,6 +79,14 @@ class InstanceActor(pykka.ThreadingActor):
                 self._init_instance(request, reply)
             case StopInstance():
                 self._stop_instance(reply)
+            case MintToken():
+                reply(self._mint(request))
+            case RevokeTokens():
+                reply(RevokedAnswer(records=self._revoke()))
+            case PutMetadata(metadata=metadata):
+                self._check_known()
+                self._services.store.put_metadata(self._user_id, metadata)
+                reply(MetadataAnswer(metadata=metadata))
             case _:
                 raise InternalError(f"No instance knows {type(request).__name__}")
 
@@ -100,8 +110,7 @@ class InstanceActor(pykka.ThreadingActor):
             self._waiters.answer([reply])
 
     def _stop_instance(self, reply: Reply) -> None:
-        if not self._keeper.known:
-            raise NotFound(f"No PocketBase instance for user {self._user_id}")
+        self._check_known()
         self._keeper.want(Desired.STOPPED)
         self._waiters.stopped.append(reply)
         reason = "stop_pb was called"
@@ -117,6 +126,31 @@ class InstanceActor(pykka.ThreadingActor):
         self._waiters.refuse(
             self._waiters.running, Conflict("The instance was stopped before it was ready")
         )
+
+    def _mint(self, request: MintToken) -> TokenAnswer:
+        return tokens.mint(
+            self._initialised_data(),
+            collection=request.collection,
+            record_id=request.record_id,
+            now=self._services.clock.now(),
+            seconds=request.seconds,
+        )
+
+    def _revoke(self) -> int:
+        try:
+            return userdata.change_token_keys(self._initialised_data())
+        except userdata.UserDataError as error:
+            raise InstanceIOError(f"IO error: the database cannot be written: {error}") from error
+
+    def _initialised_data(self) -> Path:
+        self._check_known()
+        if self._keeper.record.identity is None:
+            raise Conflict("The instance has never run: call init_pb first")
+        return self._services.layout.data(self._user_id)
+
+    def _check_known(self) -> None:
+        if not self._keeper.known:
+            raise NotFound(f"No PocketBase instance for user {self._user_id}")
 
     def _recover(self) -> None:
         """Go on where a former manager, or a former actor of this user, has left it."""

@@ -46,10 +46,6 @@ class Layout:
         """The file that is locked as long as a process serves the user's directory."""
         return self.control / "locks" / f"{directory_name(user_id)}.lock"
 
-    def empty(self, kind: str) -> Path:
-        """The empty directory given to PocketBase as its ``kind`` (migrations, hooks, public)."""
-        return self.control / "empty" / kind
-
     @property
     def registry(self) -> Path:
         """The database of the registry."""
@@ -63,9 +59,6 @@ class Layout:
             self.control / "run",
             self.control / "logs",
             self.control / "locks",
-            self.empty("migrations"),
-            self.empty("hooks"),
-            self.empty("public"),
         ):
             make_private_directory(path)
 

@@ -229,6 +229,8 @@ class Lifecycle:
             exe=proc.executable(self.process.pid),
             failure=None,
         )
+        if identity is not None:
+            self._services.template.learn(self._services.layout.data(self._user_id))
         self._watch_over()
         self.waiters.answer(self.waiters.running)
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from actors.layout import Layout
 from actors.process import LaunchSpec
+from actors.template import Template
 
 
-def serve(binary: str, layout: Layout, user_id: str, port: int, *, lock: int) -> LaunchSpec:
+def serve(
+    binary: str, layout: Layout, template: Template, user_id: str, port: int, *, lock: int
+) -> LaunchSpec:
     """Return the command that serves the user's data directory on loopback ``port``.
 
     Every directory is named: PocketBase's defaults lie beside the data directory, where all users
@@ -22,15 +25,20 @@ def serve(binary: str, layout: Layout, user_id: str, port: int, *, lock: int) ->
             "serve",
             f"--http=127.0.0.1:{port}",
             f"--dir={data}",
-            f"--migrationsDir={layout.empty('migrations')}",
-            f"--hooksDir={layout.empty('hooks')}",
-            f"--publicDir={layout.empty('public')}",
+            f"--migrationsDir={template.directory('pb_migrations')}",
+            f"--hooksDir={template.directory('pb_hooks')}",
+            f"--publicDir={template.directory('pb_public')}",
             "--automigrate=0",
             "--hooksWatch=0",
             "--hooksPool=2",
             "--dev=0",
         ),
-        env={"PATH": "", "HOME": str(data), "TZ": "UTC"},
+        env={
+            "PATH": "",
+            "HOME": str(data),
+            "TZ": "UTC",
+            "PBLM_BOOTSTRAP": template.bootstrap(user_id),
+        },
         cwd=data,
         log=layout.log(user_id),
         keep_open=(lock,),

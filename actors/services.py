@@ -17,6 +17,7 @@ from actors.restart import RestartPolicy
 from actors.start_queue import StartQueue
 from actors.store import Store
 from actors.strays import Strays
+from actors.template import Template
 from bus.events import Event
 from bus.settings import Settings
 
@@ -34,6 +35,7 @@ class Services:
     health: HealthChecker
     processes: Processes
     strays: Strays
+    template: Template
     publish: Callable[[Event], None]
     policy: RestartPolicy
     breaker: FleetBreaker

@@ -58,6 +58,10 @@ MIGRATIONS = (
         reason   TEXT NOT NULL,
         failure  TEXT
     ) STRICT;
+    CREATE TABLE metadata (
+        user_id  TEXT PRIMARY KEY,
+        value    TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
     CREATE INDEX history_of_user ON history (user_id, id);
     """,
 )
@@ -119,15 +123,10 @@ class Store:
         """
         row = _write(record)
         with self._lock:
-            try:
-                with _transaction(self._database) as database:
-                    database.execute(_PUT, [row[column] for column in COLUMNS])
-                    if entered is not None:
-                        self._put_history(database, row, entered)
-            except sqlite3.Error as error:
-                raise InstanceIOError(
-                    f"IO error: cannot write the registry: {error}", cause=Cause.IO_ERROR
-                ) from error
+            with _refusals(), _transaction(self._database) as database:
+                database.execute(_PUT, [row[column] for column in COLUMNS])
+                if entered is not None:
+                    self._put_history(database, row, entered)
             self._remember(record)
 
     def _put_history(
@@ -149,6 +148,19 @@ class Store:
         """Change the row for this life of the manager only."""
         with self._lock:
             self._remember(record)
+
+    def metadata(self, user_id: str) -> dict[str, Any]:
+        """What the app has put beside the user's instance."""
+        query = "SELECT value FROM metadata WHERE user_id = ?"
+        with self._lock:
+            row = self._database.execute(query, [user_id]).fetchone()
+        return {} if row is None else msgspec.json.decode(row[0], type=dict[str, Any])
+
+    def put_metadata(self, user_id: str, metadata: dict[str, Any]) -> None:
+        """Keep it. Raises :class:`InstanceIOError` when the disk refuses."""
+        query = "INSERT OR REPLACE INTO metadata (user_id, value) VALUES (?, ?)"
+        with self._lock, _refusals():
+            self._database.execute(query, [user_id, msgspec.json.encode(metadata).decode()])
 
     def forget(self, user_id: str) -> None:
         """Remove the user's row."""
@@ -206,6 +218,16 @@ def _read(row: dict[str, Any], row_type: type[_T]) -> _T:
     if row["failure"] is not None:
         row["failure"] = msgspec.json.decode(row["failure"])
     return msgspec.convert(row, row_type)
+
+
+@contextlib.contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise InstanceIOError(
+            f"IO error: cannot write the registry: {error}", cause=Cause.IO_ERROR
+        ) from error
 
 
 @contextlib.contextmanager

@@ -23,16 +23,17 @@ from actors.facts import (
 )
 from actors.instance import InstanceActor
 from actors.services import Services
-from bus.answers import ErrorAnswer, HealthAnswer, InstanceAnswer, InstancesAnswer
+from bus.answers import ErrorAnswer, HealthAnswer, InstanceAnswer, InstancesAnswer, MetadataAnswer
 from bus.errors import NotFound, PblmError, Unavailable
 from bus.events import ActorReplaced
 from bus.requests import (
     GetHealth,
     GetInstance,
+    GetMetadata,
     InitInstance,
     ListInstances,
     Request,
-    StopInstance,
+    UserRequest,
 )
 from bus.states import SETTLED, Desired, Status
 
@@ -95,10 +96,16 @@ class Supervisor(pykka.ThreadingActor):
                 reply(self._health())
             case InitInstance(user_id=user_id):
                 self._actor(user_id).tell(asked)
-            case StopInstance(user_id=user_id):
-                if self._services.store.get(user_id) is None:
-                    raise NotFound(f"No PocketBase instance for user {user_id}")
+            case GetMetadata(user_id=user_id):
+                self._check_known(user_id)
+                reply(MetadataAnswer(metadata=self._services.store.metadata(user_id)))
+            case UserRequest(user_id=user_id):
+                self._check_known(user_id)
                 self._actor(user_id).tell(asked)
+
+    def _check_known(self, user_id: str) -> None:
+        if self._services.store.get(user_id) is None:
+            raise NotFound(f"No PocketBase instance for user {user_id}")
 
     def _list(self, request: ListInstances) -> InstancesAnswer:
         store, layout = self._services.store, self._services.layout

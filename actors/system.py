@@ -17,6 +17,7 @@ from actors.facts import Asked, HurryUp, Recover, ShutDown
 from actors.health import HealthChecker
 from actors.layout import Layout
 from actors.lock import ManagerLock
+from actors.operator import Operator
 from actors.ports import PortRegistry
 from actors.process import Processes, pocketbase_version
 from actors.restart import RestartPolicy
@@ -25,6 +26,7 @@ from actors.start_queue import StartQueue
 from actors.store import Store
 from actors.strays import Strays
 from actors.supervisor import Supervisor
+from actors.template import Template
 from bus.errors import ProcessError, Unavailable
 from bus.events import Event, RestartsSlowed
 from bus.hub import Reply
@@ -62,6 +64,8 @@ class ActorSystem:
             stack.callback(lock.close)
             self.store = Store(self.layout.registry)
             stack.callback(self.store.close)
+            self.template = Template(settings.template_path, self.layout, self.version)
+            self.operator = _operator(settings, self.layout)
             self._closing = stack.pop_all()
 
     def examine(self) -> Iterator[Finding]:
@@ -74,7 +78,9 @@ class ActorSystem:
         settings = self.settings
         clock = LoopClock()
         self._closing.callback(clock.close)
-        health = HealthChecker(clock, threads=settings.max_starting + SPARE_PROBES)
+        health = HealthChecker(
+            clock, threads=settings.max_starting + SPARE_PROBES, operator=self.operator
+        )
         self._closing.callback(health.close)
         ports = PortRegistry.start(settings.base_port, settings.port_range)
         self._closing.callback(ports.stop)
@@ -89,6 +95,7 @@ class ActorSystem:
             health=health,
             processes=processes,
             strays=Strays(self.layout.root, processes.is_managed),
+            template=self.template,
             publish=publish,
             policy=RestartPolicy(),
             breaker=FleetBreaker(
@@ -141,6 +148,14 @@ def _restarts_slowed(clock: LoopClock, count: int) -> RestartsSlowed:
         at=clock.now(),
         reason=f"{count} instances failed within {WINDOW:g} s: restarts are slowed",
         failed_instances=count,
+    )
+
+
+def _operator(settings: Settings, layout: Layout) -> Operator | None:
+    if settings.superuser_email is None or settings.superuser_password is None:
+        return None
+    return Operator.remembered(
+        layout.control / "operator.json", settings.superuser_email, settings.superuser_password
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import falcon
 
 from api import problems
+from api.access import AccessResource
 from api.fleet import FleetResource, HealthResource
 from api.guard import Guard
 from api.users import UserResource, refuse_odd_path
@@ -34,6 +35,10 @@ def create_app(bus: BusClient, settings: Settings) -> falcon.App[falcon.Request,
     app.add_route("/api/users/{user_id}/init_pb", users, suffix="init")
     app.add_route("/api/users/{user_id}/pb_status", users, suffix="status")
     app.add_route("/api/users/{user_id}/stop_pb", users, suffix="stop")
+    access = AccessResource(bus)
+    app.add_route("/api/users/{user_id}/pb_token", access, suffix="token")
+    app.add_route("/api/users/{user_id}/revoke_tokens", access, suffix="revoke")
+    app.add_route("/api/users/{user_id}/metadata", access, suffix="metadata")
     app.add_sink(refuse_odd_path, r"/api/users/(?P<rest>.*)")
     app.add_route("/api/pb_instances", FleetResource(bus))
     app.add_route("/health/pb", HealthResource(bus))

@@ -84,10 +84,14 @@ class UserResource:
         return answer.instance
 
 
+CALLS = ("init_pb", "pb_status", "stop_pb", "pb_token", "revoke_tokens", "metadata")
+"""The last word of every path about a user."""
+
+
 def refuse_odd_path(req: falcon.Request, resp: falcon.Response, **params: str) -> None:
     """Answer for paths under ``/api/users/`` that no route takes: an id with a slash, mostly."""
     user_id, _, call = params["rest"].rpartition("/")
-    if call in ("init_pb", "pb_status", "stop_pb"):
+    if call in CALLS:
         raise InvalidUserId(f"Invalid user ID {user_id!r}: it is empty or has a slash")
     raise NotFound(f"No such route: {req.method} {req.path}")
 

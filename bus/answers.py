@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -40,6 +40,27 @@ class HealthAnswer(Answer, frozen=True, kw_only=True, tag=True):
     disk_free_bytes: int = 0
     disk_low: bool = False
     at: datetime
+
+
+class TokenAnswer(Answer, frozen=True, kw_only=True, tag=True):
+    """To ``MintToken``."""
+
+    token: str
+    expires_at: datetime
+    collection: str
+    record_id: str
+
+
+class RevokedAnswer(Answer, frozen=True, kw_only=True, tag=True):
+    """To ``RevokeTokens``: how many auth records got a new key."""
+
+    records: int
+
+
+class MetadataAnswer(Answer, frozen=True, kw_only=True, tag=True):
+    """To ``GetMetadata`` and ``PutMetadata``."""
+
+    metadata: dict[str, Any]
 
 
 class EventsAnswer(Answer, frozen=True, kw_only=True, tag=True):
@@ -80,4 +101,13 @@ class ErrorAnswer(Answer, frozen=True, kw_only=True, tag=True):
         )
 
 
-AnyAnswer = InstanceAnswer | InstancesAnswer | HealthAnswer | EventsAnswer | ErrorAnswer
+AnyAnswer = (
+    InstanceAnswer
+    | InstancesAnswer
+    | TokenAnswer
+    | RevokedAnswer
+    | MetadataAnswer
+    | HealthAnswer
+    | EventsAnswer
+    | ErrorAnswer
+)

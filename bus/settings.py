@@ -17,6 +17,9 @@ from bus.errors import SettingsError
 MAX_IPC_PATH = 107
 """Longest path of a Unix socket on Linux, in bytes (``sockaddr_un``, unix(7))."""
 
+SECRETS = frozenset({"PB_API_TOKEN", "PB_SUPERUSER_PASSWORD"})
+"""Settings whose values are never shown."""
+
 
 def _port(text: str) -> int:
     value = int(text)
@@ -48,6 +51,19 @@ def _text(text: str) -> str:
 
 def _on_exit(text: str) -> str:
     if text not in ("stop", "keep"):
+        raise ValueError
+    return text
+
+
+def _email(text: str) -> str:
+    name, _, domain = text.partition("@")
+    if not name or "." not in domain or any(c.isspace() for c in text):
+        raise ValueError
+    return text
+
+
+def _password(text: str) -> str:
+    if not 8 <= len(text.encode()) <= 71:  # PocketBase's limits, and bcrypt's
         raise ValueError
     return text
 
@@ -96,6 +112,15 @@ class Settings:
     user_dbs_path: Path = _setting(
         "PB_USER_DBS_PATH", "a directory", _directory, Path("./user_dbs"), "./user_dbs"
     )
+    template_path: Path | None = _setting(
+        "PB_TEMPLATE_PATH", "a directory", _directory, None, "none"
+    )
+    superuser_email: str | None = _setting(
+        "PB_SUPERUSER_EMAIL", "an e-mail address", _email, None, "none"
+    )
+    superuser_password: str | None = _setting(
+        "PB_SUPERUSER_PASSWORD", "a text of 8 to 71 bytes", _password, None, "none"
+    )
     api_host: str = _setting("PB_API_HOST", "an address or host name", _text, "127.0.0.1")
     api_port: int = _setting("PB_API_PORT", "a port from 1 to 65535", _port, 3000)
     api_token: str | None = _setting("PB_API_TOKEN", "a text", _text, None, "none")
@@ -131,6 +156,8 @@ class Settings:
         ):
             if not getattr(self, attribute):
                 object.__setattr__(self, attribute, f"ipc://{self.run_path / socket}")
+        if (self.superuser_email is None) != (self.superuser_password is None):
+            raise SettingsError("PB_SUPERUSER_EMAIL and PB_SUPERUSER_PASSWORD: set both or neither")
         self._check_ports()
         self._check_endpoints()
         self._check_exposure()
@@ -148,7 +175,9 @@ class Settings:
                 try:
                     values[each.name] = each.metadata["parse"](text)
                 except ValueError:
-                    raise _refusal(each.metadata["name"], text, each.metadata["takes"]) from None
+                    name = each.metadata["name"]
+                    shown = "(hidden)" if name in SECRETS else text
+                    raise _refusal(name, shown, each.metadata["takes"]) from None
         return cls(**values)
 
     @property

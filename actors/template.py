@@ -1,0 +1,123 @@
+"""Template: the schema, hooks and pages that every instance gets, ours and the operator's.
+
+PocketBase takes one directory of each kind. So the manager puts its own bootstrap migration and
+the operator's files together in a directory of its own, once per launch: what an instance starts
+with does not change under it, and nobody but the manager writes there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from actors.layout import Layout, make_private_directory
+from bus.errors import InstanceIOError, SettingsError
+
+KINDS = ("pb_migrations", "pb_hooks", "pb_public")
+SETTINGS_FILE = "pb_settings.json"
+BOOTSTRAP = "0000000001_pblm_bootstrap.js"
+SERVICE_ID = "pblmservice0001"
+SERVICE_EMAIL = "service@pblm.invalid"
+TYPES_HEAD = 13
+"""PocketBase writes ``types.d.ts`` (0.8 MB) anew unless its first so many bytes are as expected."""
+
+DEFAULT_SETTINGS: dict[str, Any] = {
+    "logs": {"maxDays": 3, "minLevel": 4, "logIP": False},
+    "trustedProxy": {"headers": ["X-Forwarded-For"], "useLeftmostIP": False},
+    "superuserIPs": ["127.0.0.1", "::1"],
+    "rateLimits": {"enabled": True, "excludedIPs": ["127.0.0.1", "::1"]},
+}
+"""What a new instance is set to; the operator's ``pb_settings.json`` goes over it.
+
+Superusers come in from loopback only. Rate limits count the address that the proxy has seen; who
+calls directly from this machine is the app itself, and is not limited.
+"""
+
+
+class Template:
+    """What every instance is started with. Immutable once made."""
+
+    def __init__(self, source: Path | None, layout: Layout, version: str | None) -> None:
+        """Put ours and the operator's files together.
+
+        Raises :class:`SettingsError` when ``source`` is no template.
+        """
+        self._settings = DEFAULT_SETTINGS | _read_settings(source)
+        self._types = layout.control / f"types-{version or 'unknown'}"
+        files = _collect(source)
+        digest = hashlib.sha256()
+        for name, content in sorted(files.items()):
+            digest.update(f"{name}\0{len(content)}\0".encode() + content)
+        self.path = layout.control / "templates" / digest.hexdigest()[:16]
+        if not self.path.exists():
+            _write(self.path, files)
+
+    def directory(self, kind: str) -> Path:
+        """The directory of one of :data:`KINDS`."""
+        return self.path / kind
+
+    def bootstrap(self, user_id: str) -> str:
+        """What the bootstrap migration is told, as JSON. There is no secret in it."""
+        settings = self._settings | {"meta": {"appName": user_id} | self._settings.get("meta", {})}
+        superuser = {"id": SERVICE_ID, "email": SERVICE_EMAIL}
+        return msgspec.json.encode({"settings": settings, "superuser": superuser}).decode()
+
+    def seed(self, data: Path) -> None:
+        """Give a new data directory the head of ``types.d.ts``, so that the rest is not written."""
+        types = data / "types.d.ts"
+        if self._types.exists() and not types.exists():
+            types.write_bytes(self._types.read_bytes())
+
+    def learn(self, data: Path) -> None:
+        """Remember the head of the ``types.d.ts`` that this version has written."""
+        if not self._types.exists() and (data / "types.d.ts").exists():
+            with (data / "types.d.ts").open("rb") as types:
+                self._types.write_bytes(types.read(TYPES_HEAD))
+
+
+def _read_settings(source: Path | None) -> dict[str, Any]:
+    path = None if source is None else source / SETTINGS_FILE
+    if path is None or not path.exists():
+        return {}
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+    except (OSError, msgspec.DecodeError) as error:
+        raise SettingsError(f"PB_TEMPLATE_PATH: {path} is no JSON object: {error}") from error
+
+
+def _collect(source: Path | None) -> dict[str, bytes]:
+    files = {}
+    if source is not None:
+        if not source.is_dir():
+            raise SettingsError(f"PB_TEMPLATE_PATH={str(source)!r}: takes a directory")
+        for kind in KINDS:
+            for path in sorted((source / kind).rglob("*")):
+                if path.is_file():
+                    files[str(path.relative_to(source))] = path.read_bytes()
+    ours = f"pb_migrations/{BOOTSTRAP}"
+    if ours in files:
+        raise SettingsError(f"PB_TEMPLATE_PATH: {ours} is the name of the manager's own migration")
+    files[ours] = (resources.files("actors") / "bootstrap" / BOOTSTRAP).read_bytes()
+    return files
+
+
+def _write(path: Path, files: dict[str, bytes]) -> None:
+    """Write all files, then give them their place: a half-written template never has it."""
+    draft = path.with_suffix(f".{os.getpid()}")
+    try:
+        make_private_directory(path.parent)
+        for kind in KINDS:
+            make_private_directory(draft / kind)
+        for name, content in files.items():
+            make_private_directory((draft / name).parent)
+            (draft / name).write_bytes(content)
+        draft.rename(path)
+    except OSError as error:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise InstanceIOError(f"IO error: cannot write the template {path}: {error}") from error

@@ -1,0 +1,49 @@
+"""Tokens for the app, signed with the instance's own keys, whether it runs or not."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import jwt
+
+from actors.template import SERVICE_ID
+from actors.userdata import UserDataError, read_token_key
+from bus.answers import TokenAnswer
+from bus.errors import InstanceIOError, NotFound
+
+SUPERUSERS = "_superusers"
+ALGORITHM = "HS256"
+
+
+def mint(
+    data: Path, *, collection: str, record_id: str | None, now: datetime, seconds: int
+) -> TokenAnswer:
+    """Return a token as PocketBase itself would give it, except that it cannot be refreshed.
+
+    It is one of an auth record, without ``record_id`` of the service superuser. Raises
+    :class:`NotFound` when there is no such record, :class:`InstanceIOError` when the database
+    cannot be read.
+    """
+    record_id = record_id or SERVICE_ID
+    try:
+        key = read_token_key(data, collection, record_id)
+    except UserDataError as error:
+        raise InstanceIOError(f"IO error: the database cannot be read: {error}") from error
+    if key is None:
+        raise NotFound(f"No auth record {record_id!r} in collection {collection!r}")
+    expires = now + timedelta(seconds=seconds)
+    claims = {
+        "id": key.record_id,
+        "collectionId": key.collection_id,
+        "type": "auth",
+        "refreshable": False,
+        "exp": int(expires.timestamp()),
+    }
+    signed = jwt.encode(claims, key.secret, algorithm=ALGORITHM)
+    return TokenAnswer(
+        token=signed,
+        expires_at=expires.replace(microsecond=0),
+        collection=collection,
+        record_id=record_id,
+    )
