@@ -25,6 +25,7 @@ from actors.facts import (
     StrayTimedOut,
 )
 from actors.guard import check_data
+from actors.isolation import give
 from actors.layout import make_private_directory
 from actors.lock import DirectoryLock
 from actors.process import ManagedProcess
@@ -137,15 +138,26 @@ class StartAttempt:
             self._evict()
             return None
         try:
-            template = self._services.template
-            template.seed(data)
-            binary = self._services.settings.binary_path
-            spec = recipe.serve(binary, layout, template, record.user_id, port, lock=lock.fd)
-            process = self._services.processes.spawn(spec)
+            process = self._spawn(record, port, lock)
         finally:
             lock.close()
         self.watch(process, port)
         return process
+
+    def _spawn(self, record: Record, port: int, lock: DirectoryLock) -> ManagedProcess:
+        services, data = self._services, self._services.layout.data(record.user_id)
+        services.template.seed(data)
+        if record.uid is not None:
+            give(data, record.uid)
+        spec = recipe.serve(
+            services.isolation.binary,
+            services.layout,
+            services.template,
+            record.user_id,
+            port,
+            lock=lock.fd,
+        )
+        return services.processes.spawn(services.isolation.wrap(spec, record.uid))
 
     def _evict(self) -> None:
         """End whatever serves the directory without our knowledge, before our own may start."""

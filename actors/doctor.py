@@ -176,7 +176,7 @@ def _permissions(settings: Settings, instances: int) -> Finding:
         fix = f"chown -R {os.getuid()} {path}"
         what = f"{path} belongs to uid {found.st_uid}, not to {os.getuid()}"
         return Finding(name="permissions", level=Level.ERROR, what=what, fix=fix)
-    if stat.S_IMODE(found.st_mode) & 0o077:
+    if stat.S_IMODE(found.st_mode) & (0o066 if settings.isolation == "uid" else 0o077):
         fix = f"chmod 0700 {path}"
         what = f"{path} is open to others ({stat.S_IMODE(found.st_mode):04o})"
         return Finding(name="permissions", level=Level.WARNING, what=what, fix=fix)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,10 @@ from bus.errors import InstanceIOError
 
 LONGEST_NAME = 200
 """Longest encoded user id that is used as it is; file names end at 255 bytes (NAME_MAX)."""
+
+PRIVATE = 0o700
+PASSABLE = 0o711
+"""Passed through by all, listed by us only."""
 
 
 def directory_name(user_id: str) -> str:
@@ -33,6 +37,8 @@ class Layout:
 
     root: Path
     control: Path
+    shared: bool = False
+    """Whether processes of other uids pass through to what is theirs."""
 
     def data(self, user_id: str) -> Path:
         """The user's PocketBase data directory."""
@@ -53,9 +59,9 @@ class Layout:
 
     def prepare(self) -> None:
         """Make the manager's own directories; raise :class:`InstanceIOError` if that fails."""
+        for path in (self.root, self.control, self.control / "templates"):
+            make_directory(path, PASSABLE if self.shared else PRIVATE)
         for path in (
-            self.root,
-            self.control,
             self.control / "run",
             self.control / "logs",
             self.control / "locks",
@@ -64,10 +70,16 @@ class Layout:
 
 
 def make_private_directory(path: Path) -> None:
-    """Make ``path`` and its parents, 0700; raise :class:`InstanceIOError` if that fails."""
+    """Make ``path`` and its parents, for us only; raise :class:`InstanceIOError` if that fails."""
+    make_directory(path, PRIVATE)
+
+
+def make_directory(path: Path, mode: int) -> None:
+    """Make ``path`` and its parents, ``path`` itself with ``mode``."""
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.chmod(path, 0o700)
+        path.mkdir(mode=mode, parents=True, exist_ok=True)
+        if stat.S_IMODE(path.stat().st_mode) != mode:
+            path.chmod(mode)
     except OSError as error:
         raise InstanceIOError(
             f"IO error: cannot make the directory {path}: {error}", cause=Cause.IO_ERROR

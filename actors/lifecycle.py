@@ -100,6 +100,8 @@ class Lifecycle:
         queue = self._services.queue
         if not queue.join(self._user_id, lambda: self._tell(granted), forced=forced):
             reason += WAITS
+        if self._services.isolation.by_uid and not (self.keeper.known and self.keeper.record.uid):
+            changes["uid"] = self._services.isolation.new_uid()
         enter = self.keeper.enter if forced else self.keeper.enter_strictly
         try:
             enter(Status.STARTING, reason, run=granted.run, desired=Desired.RUNNING, **changes)

@@ -31,6 +31,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     run: int = 0
     """How many processes were started for this user."""
     restarts: int = 0
+    uid: int | None = None
+    """The uid that its process runs under; None: the manager's."""
     version: str | None = None
     """The PocketBase that it was last started with."""
     identity: str | None = None

@@ -10,6 +10,7 @@ import pykka
 from actors.breaker import FleetBreaker
 from actors.clock import Clock
 from actors.health import HealthChecker
+from actors.isolation import Isolation
 from actors.layout import Layout
 from actors.ports import PortRegistry
 from actors.process import Processes
@@ -36,6 +37,7 @@ class Services:
     processes: Processes
     strays: Strays
     template: Template
+    isolation: Isolation
     publish: Callable[[Event], None]
     policy: RestartPolicy
     breaker: FleetBreaker

@@ -42,6 +42,7 @@ MIGRATIONS = (
         exe         TEXT,
         run         INTEGER NOT NULL,
         restarts    INTEGER NOT NULL,
+        uid         INTEGER,
         version     TEXT,
         identity    TEXT,
         failure     TEXT,

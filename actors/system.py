@@ -15,6 +15,8 @@ from actors.clock import LoopClock
 from actors.doctor import Finding, examine
 from actors.facts import Asked, HurryUp, Recover, ShutDown
 from actors.health import HealthChecker
+from actors.isolation import Isolation
+from actors.isolation import publish as publish_tree
 from actors.layout import Layout
 from actors.lock import ManagerLock
 from actors.operator import Operator
@@ -52,7 +54,11 @@ class ActorSystem:
         Raises a :class:`bus.errors.PblmError` that says what is missing; nothing is left open.
         """
         self.settings = settings
-        self.layout = Layout(root=settings.user_dbs_path, control=settings.control_path)
+        self.layout = Layout(
+            root=settings.user_dbs_path,
+            control=settings.control_path,
+            shared=settings.isolation == "uid",
+        )
         self._closing = ExitStack()
         self._stopped = threading.Event()
         self._supervisor: pykka.ActorRef[Supervisor] | None = None
@@ -65,6 +71,10 @@ class ActorSystem:
             self.store = Store(self.layout.registry)
             stack.callback(self.store.close)
             self.template = Template(settings.template_path, self.layout, self.version)
+            uids = {record.uid for record in self.store.records() if record.uid is not None}
+            self.isolation = Isolation(settings, self.layout, uids)
+            if self.isolation.by_uid:
+                publish_tree(self.template.path)
             self.operator = _operator(settings, self.layout)
             self._closing = stack.pop_all()
 
@@ -96,6 +106,7 @@ class ActorSystem:
             processes=processes,
             strays=Strays(self.layout.root, processes.is_managed),
             template=self.template,
+            isolation=self.isolation,
             publish=publish,
             policy=RestartPolicy(),
             breaker=FleetBreaker(

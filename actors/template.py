@@ -111,7 +111,6 @@ def _write(path: Path, files: dict[str, bytes]) -> None:
     """Write all files, then give them their place: a half-written template never has it."""
     draft = path.with_suffix(f".{os.getpid()}")
     try:
-        make_private_directory(path.parent)
         for kind in KINDS:
             make_private_directory(draft / kind)
         for name, content in files.items():

@@ -28,13 +28,6 @@ def _port(text: str) -> int:
     return value
 
 
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise ValueError
-    return value
-
-
 def _seconds(text: str) -> float:
     value = float(text)
     if not (math.isfinite(value) and 0 < value <= 86_400):
@@ -45,6 +38,28 @@ def _seconds(text: str) -> float:
 def _text(text: str) -> str:
     text.encode()  # a ValueError where the environment holds other bytes than UTF-8
     if not text.strip():
+        raise ValueError
+    return text
+
+
+def _at_least(least: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        value = int(text)
+        if value < least:
+            raise ValueError
+        return value
+
+    return parse
+
+
+_count = _at_least(1)
+_uid = _at_least(1000)
+_memory = _at_least(128)
+_open_files = _at_least(64)
+
+
+def _isolation(text: str) -> str:
+    if text not in ("none", "uid"):
         raise ValueError
     return text
 
@@ -120,6 +135,15 @@ class Settings:
     )
     superuser_password: str | None = _setting(
         "PB_SUPERUSER_PASSWORD", "a text of 8 to 71 bytes", _password, None, "none"
+    )
+    isolation: str = _setting("PB_ISOLATION", "`none` or `uid`", _isolation, "none")
+    uid_base: int = _setting("PB_UID_BASE", "a uid from 1000", _uid, 200_000)
+    uid_range: int = _setting("PB_UID_RANGE", "how many, from 1", _count, 65_536)
+    memory_limit_mib: int | None = _setting(
+        "PB_MEMORY_LIMIT_MIB", "MiB, from 128", _memory, None, "none"
+    )
+    open_files_limit: int | None = _setting(
+        "PB_OPEN_FILES_LIMIT", "how many, from 64", _open_files, None, "none"
     )
     api_host: str = _setting("PB_API_HOST", "an address or host name", _text, "127.0.0.1")
     api_port: int = _setting("PB_API_PORT", "a port from 1 to 65535", _port, 3000)

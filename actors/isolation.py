@@ -1,0 +1,134 @@
+"""Isolation: each user's process under a uid of its own, and within its limits.
+
+Under one uid, the superuser of one instance can ``ATTACH`` every other user's database: the uid is
+the only real boundary between users on one host.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import shutil
+import threading
+from pathlib import Path
+
+from actors.layout import PASSABLE, Layout, make_directory
+from actors.process import LaunchSpec
+from bus.causes import Cause
+from bus.errors import InstanceIOError, SettingsError
+from bus.settings import Settings
+
+MIB = 1024 * 1024
+SETPRIV = "/usr/bin/setpriv"
+PRLIMIT = "/usr/bin/prlimit"
+"""From util-linux, on every Linux distribution."""
+
+
+class Isolation:
+    """How the processes of the users are kept apart."""
+
+    def __init__(self, settings: Settings, layout: Layout, taken: set[int]) -> None:
+        """``taken`` are the uids that users have already.
+
+        Raises :class:`SettingsError` when the system cannot give what is asked for.
+        """
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._taken = set(taken)
+        self.binary = settings.binary_path
+        limited = settings.memory_limit_mib is not None or settings.open_files_limit is not None
+        if limited and not os.access(PRLIMIT, os.X_OK):
+            raise SettingsError(f"PB_MEMORY_LIMIT_MIB: takes {PRLIMIT}; install util-linux")
+        if settings.isolation == "uid":
+            _check_privileges()
+            self.binary = _public_copy(Path(settings.binary_path), layout)
+
+    @property
+    def by_uid(self) -> bool:
+        """Whether each user's process has a uid of its own."""
+        return self._settings.isolation == "uid"
+
+    def new_uid(self) -> int:
+        """Return a uid that no user has yet; raise :class:`InstanceIOError` when all are taken."""
+        first, count = self._settings.uid_base, self._settings.uid_range
+        with self._lock:
+            for uid in range(first, first + count):
+                if uid not in self._taken:
+                    self._taken.add(uid)
+                    return uid
+        raise InstanceIOError(
+            f"IO error: all {count} uids from {first} are taken: raise PB_UID_RANGE",
+            cause=Cause.IO_ERROR,
+        )
+
+    def release_uid(self, uid: int) -> None:
+        """Nothing on disk belongs to ``uid`` any more."""
+        with self._lock:
+            self._taken.discard(uid)
+
+    def wrap(self, spec: LaunchSpec, uid: int | None) -> LaunchSpec:
+        """Return the command that runs ``spec`` within its limits, and as ``uid`` if there is one.
+
+        By small programs that replace themselves, so that what is spawned is what runs: anything
+        done in the child before ``exec`` would have Python fork the whole manager.
+        """
+        prefix: tuple[str, ...] = ()
+        memory, files = self._settings.memory_limit_mib, self._settings.open_files_limit
+        if memory is not None or files is not None:
+            data = () if memory is None else (f"--data={memory * MIB}",)
+            nofile = () if files is None else (f"--nofile={files}",)
+            prefix = (PRLIMIT, *data, *nofile, "--")
+        if uid is not None:
+            drop = f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--no-new-privs"
+            prefix = (*prefix, SETPRIV, *drop, "--")
+        return dataclasses.replace(spec, argv=(*prefix, *spec.argv))
+
+
+def give(path: Path, uid: int) -> None:
+    """Have everything under ``path`` belong to ``uid`` and to nobody else.
+
+    Raises :class:`InstanceIOError` when that cannot be done.
+    """
+    try:
+        if path.stat().st_uid == uid:
+            return
+        for folder, _, names in os.walk(path):
+            for name in names:
+                os.chown(os.path.join(folder, name), uid, uid, follow_symlinks=False)
+            if folder != str(path):
+                os.chown(folder, uid, uid)
+        os.chown(path, uid, uid)  # last: it tells that the rest is done
+    except OSError as error:
+        raise InstanceIOError(
+            f"IO error: cannot give {path} to uid {uid}: {error}", cause=Cause.PERMISSION_DENIED
+        ) from error
+
+
+def publish(path: Path) -> None:
+    """Have everything under ``path`` be readable by all."""
+    for folder, _, names in os.walk(path):
+        os.chmod(folder, 0o755)
+        for name in names:
+            os.chmod(os.path.join(folder, name), 0o644)
+
+
+def _check_privileges() -> None:
+    if os.geteuid() != 0:
+        raise SettingsError("PB_ISOLATION='uid': takes root; start the manager as root")
+    if not os.access(SETPRIV, os.X_OK):
+        raise SettingsError(f"PB_ISOLATION='uid': takes {SETPRIV}; install util-linux")
+
+
+def _public_copy(binary: Path, layout: Layout) -> str:
+    """Copy the binary where every uid can run it and none can change it."""
+    digest = hashlib.sha256(binary.read_bytes()).hexdigest()[:16]
+    folder = layout.control / "bin"
+    make_directory(folder, PASSABLE)
+    copy = folder / f"pocketbase-{digest}"
+    if not copy.exists():
+        draft = copy.with_suffix(".new")
+        shutil.copyfile(binary, draft)
+        draft.chmod(0o755)
+        draft.rename(copy)
+    return str(copy)
