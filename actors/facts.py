@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from actors.proc import ExitStatus
 from bus.answers import Answer
-from bus.requests import Request
+from bus.errors import PblmError
+from bus.requests import CloneInstance, Request
 
 Reply = Callable[[Answer], None]
 
@@ -165,3 +166,26 @@ class Recover:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HousekeepingDue:
     """To the supervisor: it is time to look at the machine."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurgeDue:
+    """To a user's actor: the data were kept long enough after the deletion."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renamed:
+    """To the supervisor: the user's instance belongs to ``to`` now, or the attempt has failed."""
+
+    user_id: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cloned:
+    """To the supervisor: the data of ``to`` are there, or why not."""
+
+    request: CloneInstance
+    identity: str | None
+    error: PblmError | None
+    reply: Reply

@@ -20,19 +20,30 @@ from actors.facts import (
     ActorFailed,
     Asked,
     HurryUp,
+    PurgeDue,
     Recover,
     Reply,
     RunFact,
     ShutDown,
 )
 from actors.lifecycle import GONE, Lifecycle
+from actors.ownership import Ownership
 from actors.process import ManagedProcess
 from actors.records import Record
 from actors.services import Services
 from bus.answers import MetadataAnswer, RevokedAnswer, TokenAnswer
 from bus.causes import REMEDY, Remedy
 from bus.errors import Conflict, InstanceIOError, InternalError, NotFound, PblmError, Unavailable
-from bus.requests import InitInstance, MintToken, PutMetadata, RevokeTokens, StopInstance
+from bus.requests import (
+    DeleteInstance,
+    InitInstance,
+    MintToken,
+    PutMetadata,
+    RenameInstance,
+    RevokeTokens,
+    StopInstance,
+    UndeleteInstance,
+)
 from bus.states import Desired, Status
 
 log = logging.getLogger(__name__)
@@ -49,6 +60,7 @@ class InstanceActor(pykka.ThreadingActor):
         self._life = Lifecycle(user_id, services, self._tell_me, self._settled)
         self._keeper = self._life.keeper
         self._waiters = self._life.waiters
+        self._ownership = Ownership(user_id, services, self._life, supervisor.tell)
         self._closed: Callable[[], None] | None = None
 
     def on_receive(self, message: object) -> None:
@@ -65,6 +77,9 @@ class InstanceActor(pykka.ThreadingActor):
                 self._recover()
             case ShutDown(done=done, keep=keep):
                 self._shut_down(done, keep=keep)
+            case PurgeDue():
+                if self._keeper.known and self._keeper.record.deleted_at is not None:
+                    self._ownership.purge()
             case HurryUp():
                 if self._life.process is not None:
                     self._life.process.kill()
@@ -74,6 +89,12 @@ class InstanceActor(pykka.ThreadingActor):
     def _serve(self, request: object, reply: Reply) -> None:
         if self._closed is not None:
             raise Unavailable("The manager is stopping", retry_after=5)
+        match request:
+            case DeleteInstance() | UndeleteInstance() | RenameInstance():
+                self._check_known()
+                self._ownership.serve(request, reply)
+                return
+        self._ownership.check_free()
         match request:
             case InitInstance():
                 self._init_instance(request, reply)
@@ -208,6 +229,7 @@ class InstanceActor(pykka.ThreadingActor):
                 self._close()
 
     def _settled(self) -> None:
+        self._ownership.settled()
         if self._closed is not None:
             self._close()
 

@@ -44,6 +44,10 @@ class Layout:
         """The user's PocketBase data directory."""
         return self.root / directory_name(user_id)
 
+    def trash(self, user_id: str) -> Path:
+        """Where the user's data directory waits to be purged."""
+        return self.control / "trash" / directory_name(user_id)
+
     def log(self, user_id: str) -> Path:
         """The file that the user's PocketBase writes its output to."""
         return self.control / "logs" / f"{directory_name(user_id)}.log"
@@ -65,6 +69,8 @@ class Layout:
             self.control / "run",
             self.control / "logs",
             self.control / "locks",
+            self.control / "trash",
+            self.control / "drafts",
         ):
             make_private_directory(path)
 

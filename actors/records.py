@@ -41,6 +41,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     started_at: datetime | None = None
     stopped_at: datetime | None = None
+    deleted_at: datetime | None = None
+    """Its data have been put away since then."""
+    renaming_to: str | None = None
+    """The user that its data are on the way to."""
     last_health_check: datetime | None = None
     """Not kept on disk: a check says nothing about the next life of the manager."""
 
@@ -68,4 +72,5 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
             started_at=self.started_at,
             restarts=self.restarts,
             failure=self.failure,
+            deleted_at=self.deleted_at,
         )

@@ -69,6 +69,15 @@ class StatusKeeper:
         """Write down what is no change of status."""
         self._put(msgspec.structs.replace(self.record, **changes), strict=False)
 
+    def forget(self) -> None:
+        """The user is not known any more. Strict."""
+        self._services.store.forget(self._user_id)
+        self._record = None
+
+    def note_strictly(self, **changes: Any) -> None:
+        """Write down what is no change of status, unless that is impossible."""
+        self._put(msgspec.structs.replace(self.record, **changes), strict=True)
+
     def note_in_memory(self, **changes: Any) -> None:
         """Remember what need not outlive the manager."""
         self._record = msgspec.structs.replace(self.record, **changes)

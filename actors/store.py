@@ -48,7 +48,9 @@ MIGRATIONS = (
         failure     TEXT,
         created_at  TEXT NOT NULL,
         started_at  TEXT,
-        stopped_at  TEXT
+        stopped_at  TEXT,
+        deleted_at  TEXT,
+        renaming_to TEXT
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE history (
         id       INTEGER PRIMARY KEY,
@@ -164,13 +166,31 @@ class Store:
             self._database.execute(query, [user_id, msgspec.json.encode(metadata).decode()])
 
     def forget(self, user_id: str) -> None:
-        """Remove the user's row."""
+        """Remove everything about the user. Raises :class:`InstanceIOError` when that fails."""
         with self._lock:
-            self._database.execute("DELETE FROM instances WHERE user_id = ?", [user_id])
-            old = self._records.pop(user_id, None)
-            if old is not None:
-                self._counts[old.status] -= 1
-                self._user_ids.remove(user_id)
+            with _refusals(), _transaction(self._database) as database:
+                for table in ("instances", "history", "metadata"):
+                    database.execute(f"DELETE FROM {table} WHERE user_id = ?", [user_id])
+            self._drop(user_id)
+
+    def rename(self, record: Record, new: str) -> Record:
+        """Have everything about the user be about user ``new``; return the new row.
+
+        Its epoch is higher: the data have a new owner. Raises :class:`InstanceIOError`.
+        """
+        old, epoch = record.user_id, record.epoch + 1
+        renamed = msgspec.structs.replace(record, user_id=new, epoch=epoch, renaming_to=None)
+        row = _write(renamed)
+        with self._lock:
+            with _refusals(), _transaction(self._database) as database:
+                database.execute("DELETE FROM instances WHERE user_id = ?", [old])
+                database.execute(_PUT, [row[column] for column in COLUMNS])
+                for table in ("history", "metadata"):
+                    values = [new, old]
+                    database.execute(f"UPDATE {table} SET user_id = ? WHERE user_id = ?", values)
+            self._drop(old)
+            self._remember(renamed)
+        return renamed
 
     def total(self, status: Status | None = None) -> int:
         """How many users are known, or are in ``status``."""
@@ -197,6 +217,12 @@ class Store:
         """Close the database."""
         with self._lock:
             self._database.close()
+
+    def _drop(self, user_id: str) -> None:
+        old = self._records.pop(user_id, None)
+        if old is not None:
+            self._counts[old.status] -= 1
+            self._user_ids.remove(user_id)
 
     def _remember(self, record: Record) -> None:
         old = self._records.get(record.user_id)

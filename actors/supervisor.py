@@ -5,33 +5,42 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pykka
 
+from actors import belongings
 from actors.disk import MIB, DiskWatch, free_bytes
 from actors.facts import (
     ActorClosed,
     ActorFailed,
     Asked,
+    Cloned,
     HousekeepingDue,
     HurryUp,
+    PurgeDue,
     Recover,
+    Renamed,
     Reply,
     RunFact,
     ShutDown,
 )
 from actors.instance import InstanceActor
+from actors.ownership import finish_renames
 from actors.services import Services
+from actors.status import StatusKeeper
 from bus.answers import ErrorAnswer, HealthAnswer, InstanceAnswer, InstancesAnswer, MetadataAnswer
-from bus.errors import NotFound, PblmError, Unavailable
+from bus.errors import Conflict, NotFound, PblmError, Unavailable
 from bus.events import ActorReplaced
 from bus.requests import (
+    CloneInstance,
     GetHealth,
     GetInstance,
     GetMetadata,
     InitInstance,
     ListInstances,
+    RenameInstance,
     Request,
     UserRequest,
 )
@@ -51,6 +60,7 @@ class Supervisor(pykka.ThreadingActor):
         self._services = services
         self._actors: dict[str, pykka.ActorRef[InstanceActor]] = {}
         self._closing: set[str] = set()
+        self._reserved: set[str] = set()
         self._closed: Callable[[], None] | None = None
         self._disk = DiskWatch(
             services.layout.root,
@@ -73,6 +83,10 @@ class Supervisor(pykka.ThreadingActor):
                 self._recover()
             case ShutDown(done=done, keep=keep):
                 self._shut_down(done, keep=keep)
+            case Renamed():
+                self._renamed(message)
+            case Cloned():
+                self._cloned(message)
             case HousekeepingDue():
                 self._keep_house()
             case HurryUp():
@@ -95,10 +109,19 @@ class Supervisor(pykka.ThreadingActor):
             case GetHealth():
                 reply(self._health())
             case InitInstance(user_id=user_id):
+                self._check_not_reserved(user_id)
                 self._actor(user_id).tell(asked)
             case GetMetadata(user_id=user_id):
                 self._check_known(user_id)
                 reply(MetadataAnswer(metadata=self._services.store.metadata(user_id)))
+            case RenameInstance(user_id=user_id, to=to):
+                self._check_known(user_id)
+                self._reserve(to)
+                self._actor(user_id).tell(asked)
+            case CloneInstance(user_id=user_id, to=to):
+                self._check_cloneable(user_id)
+                self._reserve(to)
+                self._clone(request, reply)
             case UserRequest(user_id=user_id):
                 self._check_known(user_id)
                 self._actor(user_id).tell(asked)
@@ -106,6 +129,57 @@ class Supervisor(pykka.ThreadingActor):
     def _check_known(self, user_id: str) -> None:
         if self._services.store.get(user_id) is None:
             raise NotFound(f"No PocketBase instance for user {user_id}")
+
+    def _check_cloneable(self, user_id: str) -> None:
+        self._check_known(user_id)
+        record = self._services.store.get(user_id)
+        if record is None or record.identity is None or record.deleted_at is not None:
+            raise Conflict("The instance has never run, or is deleted: there is nothing to copy")
+
+    def _check_not_reserved(self, user_id: str) -> None:
+        if user_id in self._reserved:
+            raise Conflict(f"The data of another user are on the way to {user_id}")
+
+    def _reserve(self, user_id: str) -> None:
+        self._check_not_reserved(user_id)
+        if self._services.store.get(user_id) is not None:
+            raise Conflict(f"User {user_id} has an instance already")
+        self._reserved.add(user_id)
+
+    def _renamed(self, news: Renamed) -> None:
+        self._reserved.discard(news.to)
+        if self._services.store.get(news.user_id) is None:
+            self._actors.pop(news.user_id).stop(block=False)
+            self._actor(news.to).tell(Recover())
+
+    def _clone(self, request: CloneInstance, reply: Reply) -> None:
+        def work() -> None:
+            identity, error = None, None
+            try:
+                identity = belongings.clone(self._services.layout, request.user_id, request.to)
+            except PblmError as caught:
+                error = caught
+            self.actor_ref.tell(
+                Cloned(request=request, identity=identity, error=error, reply=reply)
+            )
+
+        self._services.health.run(work)
+
+    def _cloned(self, news: Cloned) -> None:
+        self._reserved.discard(news.request.to)
+        if news.error is not None:
+            news.reply(ErrorAnswer.of(news.error))
+            return
+        source = self._services.store.get(news.request.user_id)
+        keeper = StatusKeeper(news.request.to, self._services)
+        keeper.enter(
+            Status.STOPPED,
+            f"It is a clone of {news.request.user_id}",
+            desired=Desired.STOPPED,
+            identity=news.identity,
+            version=None if source is None else source.version,
+        )
+        news.reply(InstanceAnswer(instance=keeper.instance))
 
     def _list(self, request: ListInstances) -> InstancesAnswer:
         store, layout = self._services.store, self._services.layout
@@ -146,6 +220,7 @@ class Supervisor(pykka.ThreadingActor):
 
     def _recover(self) -> None:
         """Have every user go on who is to run, or was on the way somewhere."""
+        finish_renames(self._services.store, self._services.layout)
         records = self._services.store.records()
         self._services.strays.scan({record.process for record in records if record.process})
         for record in records:
@@ -157,10 +232,17 @@ class Supervisor(pykka.ThreadingActor):
 
     def _keep_house(self) -> None:
         self._disk.check()
+        self._purge()
         self._services.health.run(self._services.strays.scan)
         self._services.clock.call_later(
             HOUSEKEEPING, lambda: self.actor_ref.tell(HousekeepingDue())
         )
+
+    def _purge(self) -> None:
+        limit = self._services.clock.now() - timedelta(seconds=self._services.settings.delete_grace)
+        for record in self._services.store.records():
+            if record.deleted_at is not None and record.deleted_at <= limit:
+                self._actor(record.user_id).tell(PurgeDue())
 
     def _shut_down(self, done: Callable[[], None], *, keep: bool) -> None:
         self._closed = done

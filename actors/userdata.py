@@ -127,6 +127,34 @@ def put_superuser(data: Path, email: str, password_hash: str) -> None:
             database.execute(PUT_SUPERUSER, values | {"id": secrets.token_hex(8)[:15]})
 
 
+def copy_with_new_secrets(source: Path, target: Path) -> str:
+    """Copy the database in ``source``, which may be in use, to ``target``; return its identity.
+
+    Collections have the same ids in every PocketBase, so only their secrets keep users apart:
+    those of all auth collections and the keys of all auth records are new in the copy.
+    """
+    with _reading(source) as database:
+        database.execute("VACUUM INTO ?", [str(target / "data.db")])
+    change_token_keys(target)
+    with _writing(target) as database:
+        query = "SELECT id, options FROM _collections WHERE type = 'auth'"
+        for identifier, text in database.execute(query).fetchall():
+            options = _with_new_secrets(msgspec.json.decode(text))
+            values = [msgspec.json.encode(options).decode(), identifier]
+            database.execute("UPDATE _collections SET options = ? WHERE id = ?", values)
+        database.execute(
+            "UPDATE _migrations SET applied = applied + ?", [1 + secrets.randbelow(10**9)]
+        )
+    return read_identity(target)
+
+
+def _with_new_secrets(options: dict[str, Any]) -> dict[str, Any]:
+    for value in options.values():
+        if isinstance(value, dict) and "secret" in value and "duration" in value:
+            value["secret"] = _random_key()
+    return options
+
+
 def _auth_collection(
     database: sqlite3.Connection, name_or_id: str
 ) -> tuple[str, str, dict[str, Any]] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from actors.facts import Reply
-from bus.answers import ErrorAnswer, InstanceAnswer
+from bus.answers import Answer, ErrorAnswer, InstanceAnswer
 from bus.errors import PblmError
 from bus.instance import Instance
 
@@ -31,6 +31,13 @@ class Waiters:
         answer = ErrorAnswer.of(error)
         for reply in _taken(replies):
             reply(answer)
+
+    def carry_out(self, reply: Reply, work: Callable[[], Answer]) -> None:
+        """Answer with what ``work`` returns, or with the error that it raises."""
+        try:
+            reply(work())
+        except PblmError as error:
+            self.refuse([reply], error)
 
     def refuse_all(self, error: PblmError) -> None:
         """Answer whoever waits with ``error``."""

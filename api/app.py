@@ -8,6 +8,7 @@ from api import problems
 from api.access import AccessResource
 from api.fleet import FleetResource, HealthResource
 from api.guard import Guard
+from api.ownership import OwnershipResource
 from api.users import UserResource, refuse_odd_path
 from bus.client import BusClient
 from bus.errors import PblmError
@@ -26,10 +27,11 @@ def create_app(bus: BusClient, settings: Settings) -> falcon.App[falcon.Request,
     app.add_error_handler(Exception, problems.on_bug)
     app.add_error_handler(PblmError, problems.on_problem)
     app.set_error_serializer(problems.serialize_http_error)
+    stop_wait = 2 * settings.stop_timeout + PATIENCE
     users = UserResource(
         bus,
         init_wait=settings.start_timeout + PATIENCE,
-        stop_wait=2 * settings.stop_timeout + PATIENCE,
+        stop_wait=stop_wait,
         max_waiting=MAX_WAITING,
     )
     app.add_route("/api/users/{user_id}/init_pb", users, suffix="init")
@@ -39,6 +41,11 @@ def create_app(bus: BusClient, settings: Settings) -> falcon.App[falcon.Request,
     app.add_route("/api/users/{user_id}/pb_token", access, suffix="token")
     app.add_route("/api/users/{user_id}/revoke_tokens", access, suffix="revoke")
     app.add_route("/api/users/{user_id}/metadata", access, suffix="metadata")
+    ownership = OwnershipResource(bus, stop_wait=stop_wait)
+    app.add_route("/api/users/{user_id}/pb", ownership, suffix="pb")
+    app.add_route("/api/users/{user_id}/undelete", ownership, suffix="undelete")
+    app.add_route("/api/users/{user_id}/rename", ownership, suffix="rename")
+    app.add_route("/api/users/{user_id}/clone", ownership, suffix="clone")
     app.add_sink(refuse_odd_path, r"/api/users/(?P<rest>.*)")
     app.add_route("/api/pb_instances", FleetResource(bus))
     app.add_route("/health/pb", HealthResource(bus))

@@ -84,7 +84,18 @@ class UserResource:
         return answer.instance
 
 
-CALLS = ("init_pb", "pb_status", "stop_pb", "pb_token", "revoke_tokens", "metadata")
+CALLS = (
+    "init_pb",
+    "pb_status",
+    "stop_pb",
+    "pb_token",
+    "revoke_tokens",
+    "metadata",
+    "pb",
+    "undelete",
+    "rename",
+    "clone",
+)
 """The last word of every path about a user."""
 
 

@@ -57,6 +57,18 @@ class ActorReplaced(InstanceEvent, frozen=True, kw_only=True, tag="actor_replace
     reason: str
 
 
+class InstanceDeleted(InstanceEvent, frozen=True, kw_only=True, tag="instance_deleted"):
+    """The data were put away until ``purge_at``; null: they are gone."""
+
+    purge_at: datetime | None
+
+
+class InstanceRenamed(InstanceEvent, frozen=True, kw_only=True, tag="instance_renamed"):
+    """What was this user's is user ``to``'s now."""
+
+    to: str
+
+
 class ManagerEvent(Event, frozen=True, kw_only=True):
     """An event about the manager or its machine."""
 
@@ -95,5 +107,13 @@ class Heartbeat(Event, frozen=True, kw_only=True, tag="heartbeat"):
         return "hub.heartbeat"
 
 
-NumberedEvent = StatusChanged | ActorReplaced | DiskLow | DiskRecovered | RestartsSlowed
+NumberedEvent = (
+    StatusChanged
+    | ActorReplaced
+    | InstanceDeleted
+    | InstanceRenamed
+    | DiskLow
+    | DiskRecovered
+    | RestartsSlowed
+)
 AnyEvent = NumberedEvent | Heartbeat

@@ -43,3 +43,5 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     """How often the manager started it again by itself."""
     failure: Failure | None = None
     """Why it failed, while it is Failed or being started again after that."""
+    deleted_at: datetime | None = None
+    """When it was deleted; its data are kept for a while after that."""

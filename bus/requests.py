@@ -82,6 +82,36 @@ class PutMetadata(UserRequest, frozen=True, kw_only=True, tag=True):
             raise InvalidRequest(f"The metadata has {size} bytes: at most {MAX_METADATA} are kept")
 
 
+class DeleteInstance(UserRequest, frozen=True, kw_only=True, tag=True):
+    """Stop the user's instance and put its data away; with ``purge`` remove everything."""
+
+    purge: bool = False
+
+
+class UndeleteInstance(UserRequest, frozen=True, kw_only=True, tag=True):
+    """Bring the data of a deleted user back; the instance is Stopped then."""
+
+
+class RenameInstance(UserRequest, frozen=True, kw_only=True, tag=True):
+    """Have the user's instance and everything that goes with it belong to user ``to``."""
+
+    to: str
+
+    def __post_init__(self) -> None:
+        check_user_id(self.user_id)
+        check_user_id(self.to)
+
+
+class CloneInstance(UserRequest, frozen=True, kw_only=True, tag=True):
+    """Copy the user's data for a new user ``to``, with secrets of its own."""
+
+    to: str
+
+    def __post_init__(self) -> None:
+        check_user_id(self.user_id)
+        check_user_id(self.to)
+
+
 class ListInstances(Request, frozen=True, kw_only=True, tag=True):
     """The instances in the order of their user ids, a page at a time."""
 
@@ -110,6 +140,10 @@ AnyRequest = (
     | RevokeTokens
     | GetMetadata
     | PutMetadata
+    | DeleteInstance
+    | UndeleteInstance
+    | RenameInstance
+    | CloneInstance
     | ListInstances
     | GetHealth
     | GetEvents

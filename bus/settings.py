@@ -35,6 +35,13 @@ def _seconds(text: str) -> float:
     return value
 
 
+def _grace(text: str) -> float:
+    value = float(text)
+    if not (math.isfinite(value) and value >= 0):
+        raise ValueError
+    return value
+
+
 def _text(text: str) -> str:
     text.encode()  # a ValueError where the environment holds other bytes than UTF-8
     if not text.strip():
@@ -170,6 +177,9 @@ class Settings:
     )
     on_exit: str = _setting("PB_ON_EXIT", "`stop` or `keep`", _on_exit, "stop")
     disk_low_mib: int = _setting("PB_DISK_LOW_MIB", "how many MiB, from 1", _count, 1024)
+    delete_grace: float = _setting(
+        "PB_DELETE_GRACE", "seconds, from 0", _grace, 604_800.0, "604800 (7 days)"
+    )
     start_queue: int = _setting("PB_START_QUEUE", "how many, from 1", _count, 1000)
 
     def __post_init__(self) -> None:

@@ -14,6 +14,8 @@
            +----------------  Stopping  <--------------------------+
                 exited           (also from Starting)      stop_pb
 
+A user begins with Starting, or as a clone of another one with Stopped.
+
 ``status`` is what is; ``desired`` is what the user last asked for. Recovery makes the first
 become the second.
 """
@@ -42,7 +44,7 @@ class Desired(StrEnum):
 
 
 TRANSITIONS: Mapping[Status | None, frozenset[Status]] = {
-    None: frozenset({Status.STARTING}),
+    None: frozenset({Status.STARTING, Status.STOPPED}),
     Status.STARTING: frozenset({Status.RUNNING, Status.STOPPING, Status.STOPPED, Status.FAILED}),
     Status.RUNNING: frozenset({Status.STOPPING, Status.FAILED}),
     Status.STOPPING: frozenset({Status.STOPPED, Status.FAILED}),

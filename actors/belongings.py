@@ -1,0 +1,83 @@
+"""Belongings: moving a user's files as a whole. Every step is a rename, so whole at any moment."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from actors import userdata
+from actors.layout import Layout, make_private_directory
+from bus.causes import Cause
+from bus.errors import InstanceIOError
+
+
+def put_away(layout: Layout, user_id: str) -> None:
+    """Move the user's data where nothing is started on it, until it is purged."""
+    with _refusals("put away"):
+        _move(layout.data(user_id), layout.trash(user_id))
+
+
+def bring_back(layout: Layout, user_id: str) -> None:
+    """Undo :func:`put_away`."""
+    with _refusals("bring back"):
+        _move(layout.trash(user_id), layout.data(user_id))
+
+
+def destroy(layout: Layout, user_id: str) -> None:
+    """Remove everything of the user from the disk."""
+    with _refusals("remove"):
+        for folder in (layout.data(user_id), layout.trash(user_id)):
+            if folder.exists():
+                shutil.rmtree(folder)
+        for path in (layout.log(user_id), layout.lock(user_id)):
+            path.unlink(missing_ok=True)
+
+
+def rename(layout: Layout, old: str, new: str) -> None:
+    """Have what was user ``old``'s be user ``new``'s; once done, doing it again is harmless."""
+    with _refusals("rename"):
+        _move(layout.data(old), layout.data(new))
+        _move(layout.log(old), layout.log(new))
+        layout.lock(old).unlink(missing_ok=True)
+
+
+def clone(layout: Layout, source: str, target: str) -> str:
+    """Copy the data of user ``source``, who may be active, for ``target``; return its identity.
+
+    The copy has secrets of its own: no token of the one is worth anything at the other. Uploaded
+    files are copied after the database: one that the source deletes meanwhile may be missing.
+    """
+    draft = layout.control / "drafts" / layout.data(target).name
+    with _refusals("clone"):
+        if draft.exists():
+            shutil.rmtree(draft)
+        make_private_directory(draft)
+        try:
+            identity = userdata.copy_with_new_secrets(layout.data(source), draft)
+            storage = layout.data(source) / "storage"
+            if storage.exists():
+                shutil.copytree(storage, draft / "storage", ignore_dangling_symlinks=True)
+            _move(draft, layout.data(target))
+        except BaseException:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise
+    return identity
+
+
+def _move(source: Path, target: Path) -> None:
+    if source.exists():
+        if target.exists():
+            raise FileExistsError(f"{target} is in the way")
+        source.rename(target)
+
+
+@contextlib.contextmanager
+def _refusals(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, shutil.Error, userdata.UserDataError) as error:
+        raise InstanceIOError(
+            f"IO error: cannot {what} the data: {error}", cause=Cause.IO_ERROR
+        ) from error

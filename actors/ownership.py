@@ -1,0 +1,150 @@
+"""Ownership: deleting, undeleting and renaming one user's instance, while it stands still."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import msgspec
+
+from actors import belongings
+from actors.facts import Renamed, Reply
+from actors.layout import Layout
+from actors.lifecycle import Lifecycle
+from actors.services import Services
+from actors.store import Store
+from bus.answers import InstanceAnswer
+from bus.errors import Conflict, PblmError
+from bus.events import InstanceDeleted, InstanceRenamed
+from bus.requests import DeleteInstance, RenameInstance, UndeleteInstance
+from bus.states import Desired, Status
+
+OwnershipRequest = DeleteInstance | UndeleteInstance | RenameInstance
+
+
+class Ownership:
+    """Belongs to the user's actor. One operation at a time; the process is stopped before it."""
+
+    def __init__(
+        self,
+        user_id: str,
+        services: Services,
+        life: Lifecycle,
+        renamed: Callable[[Renamed], None],
+    ) -> None:
+        """``renamed`` tells the supervisor."""
+        self._user_id = user_id
+        self._services = services
+        self._life = life
+        self._keeper = life.keeper
+        self._renamed = renamed
+        self._resume = False
+        self._pending: tuple[OwnershipRequest, Reply] | None = None
+
+    def check_free(self) -> None:
+        """Raise :class:`Conflict` while an operation is under way, or after a deletion."""
+        if self._pending is not None:
+            raise Conflict(f"{type(self._pending[0]).__name__} is under way")
+        if self._keeper.known and self._keeper.record.deleted_at is not None:
+            raise Conflict("The instance is deleted: undelete it, or purge it to begin anew")
+
+    def serve(self, request: OwnershipRequest, reply: Reply) -> None:
+        """Begin the operation; it is done when the process is gone."""
+        try:
+            self._begin(request, reply)
+        except PblmError:
+            if isinstance(request, RenameInstance):
+                self._renamed(Renamed(user_id=self._user_id, to=request.to))
+            raise
+
+    def _begin(self, request: OwnershipRequest, reply: Reply) -> None:
+        if self._pending is not None:
+            raise Conflict(f"{type(self._pending[0]).__name__} is under way")
+        deleted = self._keeper.record.deleted_at is not None
+        match request:
+            case UndeleteInstance() if not deleted:
+                raise Conflict("The instance is not deleted")
+            case RenameInstance() if deleted:
+                raise Conflict("The instance is deleted: undelete it first")
+        runs = self._keeper.record.desired is Desired.RUNNING
+        self._resume = runs and isinstance(request, RenameInstance)
+        self._keeper.want(Desired.STOPPED)
+        self._pending = request, reply
+        reason = f"{type(request).__name__} was asked for"
+        if self._life.process is not None:
+            if self._keeper.status is not Status.STOPPING:
+                self._life.begin_stop(reason)
+        elif self._keeper.status is not Status.STOPPED:
+            self._life.settle_stopped(reason)
+        else:
+            self.settled()
+
+    def settled(self) -> None:
+        """The process is gone: do what was asked for."""
+        if self._pending is None or self._keeper.status is not Status.STOPPED:
+            return
+        (request, reply), self._pending = self._pending, None
+        self._life.waiters.carry_out(reply, lambda: self._do(request))
+
+    def purge(self) -> None:
+        """Remove everything of the user."""
+        belongings.destroy(self._services.layout, self._user_id)
+        uid = self._keeper.record.uid
+        self._keeper.forget()
+        if uid is not None:
+            self._services.isolation.release_uid(uid)
+        self._publish_deletion(None)
+
+    def _do(self, request: OwnershipRequest) -> InstanceAnswer:
+        match request:
+            case DeleteInstance(purge=True):
+                self.purge()
+            case DeleteInstance():
+                self._delete()
+            case UndeleteInstance():
+                belongings.bring_back(self._services.layout, self._user_id)
+                self._keeper.note_strictly(deleted_at=None)
+            case RenameInstance(to=to):
+                return self._rename(to)
+        return InstanceAnswer(instance=self._keeper.instance)
+
+    def _delete(self) -> None:
+        if self._keeper.record.deleted_at is None:
+            self._keeper.note_strictly(deleted_at=self._services.clock.now())
+        belongings.put_away(self._services.layout, self._user_id)
+        grace = timedelta(seconds=self._services.settings.delete_grace)
+        self._publish_deletion(grace)
+
+    def _publish_deletion(self, grace: timedelta | None) -> None:
+        now = self._services.clock.now()
+        purge_at = None if grace is None else now + grace
+        self._services.publish(InstanceDeleted(at=now, user_id=self._user_id, purge_at=purge_at))
+
+    def _rename(self, to: str) -> InstanceAnswer:
+        store, layout = self._services.store, self._services.layout
+        try:
+            self._keeper.note_strictly(renaming_to=to)  # what is half done is finished at launch
+            belongings.rename(layout, self._user_id, to)
+            desired = Desired.RUNNING if self._resume else Desired.STOPPED
+            record = msgspec.structs.replace(self._keeper.record, desired=desired)
+            renamed = store.rename(record, to)
+        finally:
+            self._renamed(Renamed(user_id=self._user_id, to=to))
+        now = self._services.clock.now()
+        self._services.publish(InstanceRenamed(at=now, user_id=self._user_id, to=to))
+        return InstanceAnswer(instance=renamed.instance(layout))
+
+
+def finish_renames(store: Store, layout: Layout) -> None:
+    """Finish the renames that the end of a manager interrupted, or take them back.
+
+    The files tell: where they are at the new place, they belong to the new user.
+    """
+    for record in store.records():
+        to = record.renaming_to
+        if to is None:
+            continue
+        if layout.data(to).exists() and not layout.data(record.user_id).exists():
+            store.rename(record, to)
+        else:
+            store.put(msgspec.structs.replace(record, renaming_to=None))

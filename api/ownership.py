@@ -1,0 +1,81 @@
+"""``DELETE /api/users/{user_id}/pb`` and the like: whose an instance is, and for how long."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import falcon
+import msgspec
+
+from api.input import read_body, read_query
+from bus.answers import InstanceAnswer
+from bus.client import BusClient
+from bus.errors import InvalidRequest
+from bus.requests import CloneInstance, DeleteInstance, RenameInstance, Request, UndeleteInstance
+
+COPY_TIMEOUT = 300.0
+"""How long a copy of a user's data may take, in seconds."""
+
+
+class ToBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of ``rename`` and ``clone``."""
+
+    to: str = ""
+
+
+class OwnershipResource:
+    """Deleting, undeleting, renaming and cloning one user's instance."""
+
+    def __init__(self, bus: BusClient, *, stop_wait: float) -> None:
+        """``stop_wait``: how long stopping may take, in seconds."""
+        self._bus = bus
+        self._stop_wait = stop_wait
+
+    def on_delete_pb(self, req: falcon.Request, resp: falcon.Response, user_id: str) -> None:
+        """``DELETE /api/users/{id}/pb?purge=true``."""
+        purge = _flag(read_query(req, {"purge"}).get("purge"), "purge")
+        request = DeleteInstance(user_id=user_id, purge=purge)
+        done = " and its data are gone" if purge else "; its data are kept for PB_DELETE_GRACE"
+        self._answer(resp, request, f"PocketBase instance deleted{done}", self._stop_wait)
+
+    def on_post_undelete(self, req: falcon.Request, resp: falcon.Response, user_id: str) -> None:
+        """``POST /api/users/{id}/undelete``."""
+        read_query(req)
+        request = UndeleteInstance(user_id=user_id)
+        self._answer(resp, request, "PocketBase instance undeleted", self._stop_wait)
+
+    def on_post_rename(self, req: falcon.Request, resp: falcon.Response, user_id: str) -> None:
+        """``POST /api/users/{id}/rename``."""
+        read_query(req)
+        request = RenameInstance(user_id=user_id, to=_to(req))
+        message = f"PocketBase instance belongs to {request.to} now"
+        self._answer(resp, request, message, self._stop_wait)
+
+    def on_post_clone(self, req: falcon.Request, resp: falcon.Response, user_id: str) -> None:
+        """``POST /api/users/{id}/clone``."""
+        read_query(req)
+        request = CloneInstance(user_id=user_id, to=_to(req))
+        message = f"PocketBase instance cloned for {request.to}"
+        self._answer(resp, request, message, COPY_TIMEOUT)
+
+    def _answer(
+        self, resp: falcon.Response, request: Request, message: str, timeout: float
+    ) -> None:
+        answer = self._bus.ask(request, InstanceAnswer, timeout=timeout)
+        body: dict[str, Any] = {
+            "success": True,
+            "message": message,
+            "instance": answer.instance,
+        }
+        resp.content_type = falcon.MEDIA_JSON
+        resp.data = msgspec.json.encode(body)
+
+
+def _to(req: falcon.Request) -> str:
+    return read_body(req, ToBody).to
+
+
+def _flag(text: str | None, name: str) -> bool:
+    if text not in (None, "true", "false"):
+        raise InvalidRequest(f"{name}={text!r}: takes true or false")
+    return text == "true"
