@@ -63,6 +63,7 @@ class Layout:
             self.control / "run",
             self.control / "logs",
             self.control / "locks",
+            self.control / "empty",
             self.empty("migrations"),
             self.empty("hooks"),
             self.empty("public"),

@@ -17,6 +17,7 @@ from actors.facts import (
     HousekeepingDue,
     HurryUp,
     Recover,
+    ReplacementDue,
     Reply,
     RunFact,
     ShutDown,
@@ -24,7 +25,7 @@ from actors.facts import (
 from actors.instance import InstanceActor
 from actors.services import Services
 from bus.answers import ErrorAnswer, HealthAnswer, InstanceAnswer, InstancesAnswer
-from bus.errors import NotFound, PblmError, Unavailable
+from bus.errors import InternalError, NotFound, PblmError, Unavailable
 from bus.events import ActorReplaced
 from bus.requests import (
     GetHealth,
@@ -38,6 +39,8 @@ from bus.states import SETTLED, Desired, Status
 
 HOUSEKEEPING = 15.0
 """Seconds between two looks at the machine: free disk, stray processes."""
+RESPITE = 10.0
+"""An actor that dies again within so many seconds is replaced only after as many more."""
 
 log = logging.getLogger(__name__)
 
@@ -49,8 +52,11 @@ class Supervisor(pykka.ThreadingActor):
         super().__init__()
         self._services = services
         self._actors: dict[str, pykka.ActorRef[InstanceActor]] = {}
+        self._replaced: dict[str, float] = {}
+        self._resting: dict[str, tuple[object, ...]] = {}
         self._closing: set[str] = set()
         self._closed: Callable[[], None] | None = None
+        self._keep = False
         self._disk = DiskWatch(
             services.layout.root,
             least=services.settings.disk_low_mib * MIB,
@@ -59,15 +65,23 @@ class Supervisor(pykka.ThreadingActor):
         )
 
     def on_receive(self, message: object) -> None:
-        """Take a request, or news of an instance's actor."""
+        """Take a request, or news of an instance's actor. A bug ends the request, not this."""
+        try:
+            self._receive(message)
+        except Exception as bug:
+            error = bug if isinstance(bug, PblmError) else _bug(bug)
+            if isinstance(message, Asked):
+                message.reply(ErrorAnswer.of(error))
+
+    def _receive(self, message: object) -> None:
         match message:
             case Asked(request=request, reply=reply):
-                try:
-                    self._serve(request, reply, message)
-                except PblmError as error:
-                    reply(ErrorAnswer.of(error))
+                self._serve(request, reply, message)
             case ActorFailed(user_id=user_id, unread=unread):
-                self._replace(user_id, unread)
+                self._actor_failed(user_id, unread)
+            case ReplacementDue(user_id=user_id):
+                if user_id in self._resting:
+                    self._replace(user_id, self._resting.pop(user_id))
             case Recover():
                 self._recover()
             case ShutDown(done=done, keep=keep):
@@ -94,11 +108,19 @@ class Supervisor(pykka.ThreadingActor):
             case GetHealth():
                 reply(self._health())
             case InitInstance(user_id=user_id):
-                self._actor(user_id).tell(asked)
+                self._pass_on(user_id, asked)
             case StopInstance(user_id=user_id):
                 if self._services.store.get(user_id) is None:
                     raise NotFound(f"No PocketBase instance for user {user_id}")
-                self._actor(user_id).tell(asked)
+                self._pass_on(user_id, asked)
+            case _:
+                raise InternalError(f"Nobody knows {type(request).__name__}")
+
+    def _pass_on(self, user_id: str, asked: Asked) -> None:
+        try:
+            self._actor(user_id).tell(asked)
+        except pykka.ActorDeadError as error:
+            raise Unavailable(f"{user_id}: its actor is being replaced", retry_after=1) from error
 
     def _list(self, request: ListInstances) -> InstancesAnswer:
         store, layout = self._services.store, self._services.layout
@@ -124,8 +146,18 @@ class Supervisor(pykka.ThreadingActor):
             self._actors[user_id] = InstanceActor.start(user_id, self._services, self.actor_ref)
         return self._actors[user_id]
 
+    def _actor_failed(self, user_id: str, unread: tuple[object, ...]) -> None:
+        last = self._replaced.get(user_id)
+        if last is None or self._closed or self._services.clock.monotonic() - last > RESPITE:
+            self._replace(user_id, unread)
+        else:
+            log.error("%s: its actor died again: it is replaced in %g s", user_id, RESPITE)
+            self._resting[user_id] = unread
+            self._later(RESPITE, ReplacementDue(user_id=user_id))
+
     def _replace(self, user_id: str, unread: tuple[object, ...]) -> None:
         log.error("%s: its actor died of a bug and is replaced", user_id)
+        self._replaced[user_id] = self._services.clock.monotonic()
         self._actors.pop(user_id, None)
         actor = self._actor(user_id)
         if self._services.store.get(user_id) is not None:
@@ -133,6 +165,8 @@ class Supervisor(pykka.ThreadingActor):
         for message in unread:
             if not isinstance(message, RunFact):  # the new actor asks for what it needs to know
                 actor.tell(message)
+        if self._closed is not None:
+            actor.tell(ShutDown(done=self._when_closed(user_id), keep=self._keep))
         self._services.publish(
             ActorReplaced(at=self._services.clock.now(), user_id=user_id, reason="It died of a bug")
         )
@@ -151,15 +185,16 @@ class Supervisor(pykka.ThreadingActor):
     def _keep_house(self) -> None:
         self._disk.check()
         self._services.health.run(self._services.strays.scan)
-        self._services.clock.call_later(
-            HOUSEKEEPING, lambda: self.actor_ref.tell(HousekeepingDue())
-        )
+        self._later(HOUSEKEEPING, HousekeepingDue())
 
     def _shut_down(self, done: Callable[[], None], *, keep: bool) -> None:
-        self._closed = done
+        self._closed, self._keep = done, keep
         self._closing = set(self._actors)
         for user_id, actor in self._actors.items():
-            actor.tell(ShutDown(done=self._when_closed(user_id), keep=keep))
+            with contextlib.suppress(pykka.ActorDeadError):  # its successor is told
+                actor.tell(ShutDown(done=self._when_closed(user_id), keep=keep))
+        while self._resting:
+            self._replace(*self._resting.popitem())
         self._done_if_closed()
 
     def _when_closed(self, user_id: str) -> Callable[[], None]:
@@ -174,7 +209,19 @@ class Supervisor(pykka.ThreadingActor):
         if self._closed is not None and not self._closing:
             self._closed()
 
+    def _later(self, delay: float, message: object) -> None:
+        def tell() -> None:
+            with contextlib.suppress(pykka.ActorDeadError):
+                self.actor_ref.tell(message)
+
+        self._services.clock.call_later(delay, tell)
+
     def _tell_all(self, message: Any) -> None:
         for actor in self._actors.values():
             with contextlib.suppress(pykka.ActorDeadError):
                 actor.tell(message)
+
+
+def _bug(bug: Exception) -> InternalError:
+    log.exception("supervisor: a bug")
+    return InternalError(f"The request failed by a bug: {bug!r}")
