@@ -62,6 +62,7 @@ class StartAttempt:
         self._tell = tell
         self._taken_ports: frozenset[int] = frozenset()
         self._strays: list[ManagedProcess] = []
+        self._evicting = False
         self._evicted = False
 
     def learn(self, fact: RunFact) -> ManagedProcess | None:
@@ -71,7 +72,7 @@ class StartAttempt:
                 self._reserve_port()
             case PortReserved(port=port):
                 return self._port_reserved(port)
-            case StrayGone():
+            case StrayGone() if self._evicting:
                 return self._stray_gone()
             case StrayTimedOut():
                 for stray in self._strays:
@@ -170,7 +171,7 @@ class StartAttempt:
                 "then call init_pb",
                 cause=Cause.DIRECTORY_IN_USE,
             )
-        self._evicted = True
+        self._evicting = self._evicted = True
         gone = StrayGone(run=self.run)
         for identity in found:
             stray = self._services.processes.adopt(identity, layout.log(record.user_id))
@@ -186,5 +187,6 @@ class StartAttempt:
     def _stray_gone(self) -> ManagedProcess | None:
         if not all(stray.exited for stray in self._strays):
             return None
+        self._evicting = False
         self._strays.clear()
         return None if self.port is None else self._launch(self.port)

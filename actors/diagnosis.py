@@ -11,10 +11,6 @@ SIGKILL = 9
 
 SIGNS: tuple[tuple[str, Cause], ...] = (
     ("bind: address already in use", Cause.PORT_IN_USE),
-    ("failed to apply migration", Cause.MIGRATION_FAILED),
-    ("registerMigrations", Cause.MIGRATION_FAILED),
-    (".pb.js", Cause.HOOK_FAILED),
-    ("onBootstrap", Cause.HOOK_FAILED),
     ("file is not a database", Cause.DATA_CORRUPT),
     ("database disk image is malformed", Cause.DATA_CORRUPT),
     ("disk I/O error (4874)", Cause.DISK_FULL),
@@ -22,6 +18,10 @@ SIGNS: tuple[tuple[str, Cause], ...] = (
     ("no space left on device", Cause.DISK_FULL),
     ("database is locked", Cause.DATABASE_LOCKED),
     ("too many open files", Cause.FD_LIMIT),
+    ("failed to apply migration", Cause.MIGRATION_FAILED),
+    ("registerMigrations", Cause.MIGRATION_FAILED),
+    (".pb.js", Cause.HOOK_FAILED),
+    ("onBootstrap", Cause.HOOK_FAILED),
     ("attempt to write a readonly database", Cause.PERMISSION_DENIED),
     ("permission denied", Cause.PERMISSION_DENIED),
     ("unable to open database file", Cause.PERMISSION_DENIED),
@@ -29,21 +29,25 @@ SIGNS: tuple[tuple[str, Cause], ...] = (
     ("runtime: out of memory", Cause.OUT_OF_MEMORY),
     ("cannot allocate memory", Cause.OUT_OF_MEMORY),
 )
-"""What PocketBase 0.40.6 writes, and what it means; the first that fits counts."""
+"""What PocketBase 0.40.6 writes, and what it means; the first that fits counts.
+
+What ails the machine comes before the migration that it stopped: a full disk is not for ever.
+"""
 
 
-def diagnose(status: ExitStatus, output: str, *, oom_killed: bool) -> Cause:
+def diagnose(status: ExitStatus, output: str, *, starting: bool, oom_killed: bool) -> Cause:
     """Return why a process ended that nobody asked to end.
 
-    ``oom_killed``: the kernel killed some process for want of memory while this one lived.
+    What it wrote counts only while it was ``starting``: later, a user's own hook may have written
+    anything. ``oom_killed``: the kernel killed some process for want of memory while it lived.
     """
-    for sign, cause in SIGNS:
-        if sign in output:
-            return cause
     if status.code == -SIGKILL:
         return Cause.OUT_OF_MEMORY if oom_killed else Cause.KILLED
     if status.code is not None and status.code < 0:
         return Cause.KILLED
+    for sign, cause in SIGNS:
+        if sign in output and (starting or cause is Cause.OUT_OF_MEMORY):
+            return cause
     return Cause.UNKNOWN
 
 
@@ -57,3 +61,13 @@ def spawn_failure(error: OSError) -> Cause:
         case errno.ENOMEM | errno.EAGAIN:
             return Cause.OUT_OF_MEMORY
     return Cause.SPAWN_FAILED
+
+
+def io_failure(error: OSError) -> Cause:
+    """Return why the system refused what a start needs beside the process."""
+    match error.errno:
+        case errno.EMFILE | errno.ENFILE:
+            return Cause.FD_LIMIT
+        case errno.ENOSPC | errno.EDQUOT:
+            return Cause.DISK_FULL
+    return Cause.IO_ERROR

@@ -152,6 +152,13 @@ class ActorFailed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReplacementDue:
+    """To the supervisor: an actor that died again and again has rested long enough."""
+
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ActorClosed:
     """An instance's actor has done what :class:`ShutDown` asked for."""
 

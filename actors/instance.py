@@ -71,6 +71,9 @@ class InstanceActor(pykka.ThreadingActor):
                     self._serve(request, reply)
                 except PblmError as error:
                     self._waiters.refuse([reply], error)
+                except Exception:
+                    self._waiters.keep(reply)  # on_failure answers it
+                    raise
             case RunFact():
                 self._life.learn(message)
             case Recover():
@@ -188,7 +191,7 @@ class InstanceActor(pykka.ThreadingActor):
             if record.status in (Status.STARTING, Status.RUNNING):
                 reason = "Its process ended while no manager watched it"
                 self._keeper.enter(Status.FAILED, reason, **GONE)
-            self._life.start("The manager was started again", forced=True)
+            self._life.start("The manager was started again", forced=True, **GONE)
 
     def _find_process(self, record: Record) -> ManagedProcess | None:
         """The process on record, if it lives and is that very process in every point."""
@@ -209,8 +212,6 @@ class InstanceActor(pykka.ThreadingActor):
             self._keeper.enter(Status.STOPPING, "stop_pb was called")
         if self._keeper.status is not Status.STOPPED:
             self._life.settle_stopped("It ended while no manager watched it")
-        elif record.desired is Desired.RUNNING:
-            self._life.start("The manager was started again", forced=True)
 
     def _shut_down(self, done: Callable[[], None], *, keep: bool) -> None:
         self._closed = done

@@ -14,7 +14,7 @@ from typing import Any
 
 from actors import breaker, proc
 from actors.attempt import StartAttempt
-from actors.diagnosis import diagnose
+from actors.diagnosis import diagnose, io_failure
 from actors.facts import (
     ClaimPort,
     HealthCheckDue,
@@ -93,6 +93,8 @@ class Lifecycle:
             self._learn(fact)
         except StartError as error:
             self._condemn(error)
+        except OSError as error:  # no files left, no space left: no bug, and it may pass
+            self._condemn(InstanceIOError(f"IO error: {error}", cause=io_failure(error)))
 
     def start(self, reason: str, *, forced: bool, **changes: Any) -> None:
         """Go to Starting. Not ``forced``: refused when the queue is full or the disk is."""
@@ -116,6 +118,7 @@ class Lifecycle:
         self._services.queue.leave(self._user_id)
         self._timers.cancel_all()
         self._attempt = self._watch = None
+        self._killed = False
         if self.keeper.status is not Status.STOPPING:
             self.keeper.enter(Status.STOPPING, reason)
         self.process.terminate()
@@ -143,16 +146,20 @@ class Lifecycle:
         log.info("%s: adopted pid %d (%s)", self._user_id, process.pid, record.status)
         self._begin_run(record.run)
         self._own(process)
-        assert record.port is not None
-        self._services.ports.tell(ClaimPort(user_id=self._user_id, port=record.port))
-        if record.status is Status.STOPPING or record.desired is Desired.STOPPED:
+        port = record.port
+        assert port is not None
+        self._services.ports.tell(ClaimPort(user_id=self._user_id, port=port))
+        if record.status is Status.STOPPED:  # of a registry that was restored from a copy
+            self.keeper.enter(Status.STARTING, "Its process was found alive")
+        status = self.keeper.status
+        if status is Status.STOPPING or record.desired is Desired.STOPPED:
             self.begin_stop("stop_pb was called")
-        elif record.status is Status.RUNNING:
+        elif status is Status.RUNNING:
             self._watch_over()
             self._tell(HealthCheckDue(run=self._run))
-        elif record.status is Status.STARTING and self._attempt is not None:
+        elif status is Status.STARTING and self._attempt is not None:
             self._timers.start(self._services.settings.start_timeout, StartTimedOut(run=self._run))
-            self._attempt.watch(process, record.port)
+            self._attempt.watch(process, port)
         else:
             self._kill()
 
@@ -165,7 +172,7 @@ class Lifecycle:
         match fact:
             case InstanceReady(identity=identity):
                 self._ready(identity)
-            case StartTimedOut():
+            case StartTimedOut() if self._attempt is not None:
                 self._start_timed_out()
             case ProcessExited(status=status):
                 self._exited(status)
@@ -307,7 +314,8 @@ class Lifecycle:
 
     def _exited_by_itself(self, status: ExitStatus, output: str) -> None:
         starting = self._attempt is not None
-        cause = diagnose(status, output, oom_killed=proc.oom_kills() > self._oom_kills)
+        oom_killed = proc.oom_kills() > self._oom_kills
+        cause = diagnose(status, output, starting=starting, oom_killed=oom_killed)
         if self._attempt is not None and REMEDY[cause] is Remedy.NEXT_PORT:
             self.keeper.note(**GONE)
             if self._attempt.try_next_port():

@@ -6,6 +6,7 @@ through it can never hit a stranger that took the number (pidfd_open(2), Linux 5
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -100,7 +101,7 @@ class ManagedProcess:
             on_exit(status)
 
     def _signal(self, number: signal.Signals) -> None:
-        with self._lock:
+        with self._lock, contextlib.suppress(ProcessLookupError):  # gone, and not told yet
             if not self.exited:
                 signal.pidfd_send_signal(self._pidfd, number)
 
@@ -130,10 +131,16 @@ class Processes:
             child = _popen(spec, log)
         finally:
             os.close(log)
+        try:
+            pidfd = os.pidfd_open(child.pid)
+        except OSError as error:  # what cannot be watched must not be left
+            child.kill()
+            child.wait()
+            raise _spawn_error(spec, error) from error
         # Nobody has waited for it yet, so its number cannot be a stranger's.
         identity = identify(child.pid, corpse=True)
         assert identity is not None
-        process = ManagedProcess(identity, os.pidfd_open(child.pid), spec.log, offset)
+        process = ManagedProcess(identity, pidfd, spec.log, offset)
 
         def reap() -> ExitStatus:
             return ExitStatus(code=child.wait())  # it has ended: that is what was waited for
@@ -198,11 +205,15 @@ def _popen(spec: LaunchSpec, log: int) -> subprocess.Popen[bytes]:
             umask=0o077,
         )
     except OSError as error:
-        raise ProcessError(
-            "Process error: Failed to spawn PocketBase process: "
-            f"{error.strerror} (os error {error.errno}): {spec.argv[0]}",
-            cause=spawn_failure(error),
-        ) from error
+        raise _spawn_error(spec, error) from error
+
+
+def _spawn_error(spec: LaunchSpec, error: OSError) -> ProcessError:
+    return ProcessError(
+        "Process error: Failed to spawn PocketBase process: "
+        f"{error.strerror} (os error {error.errno}): {spec.argv[0]}",
+        cause=spawn_failure(error),
+    )
 
 
 def pocketbase_version(binary: str) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import bisect
 import contextlib
+import os
 import sqlite3
 import threading
 from collections import Counter
@@ -107,13 +108,12 @@ class Store:
         is then.
         """
         self._lock = threading.Lock()
-        self._database = _open(path)
         self._records: dict[str, Record] = {}
         self._user_ids: list[str] = []
         self._counts: Counter[Status] = Counter()
-        query = f"SELECT {', '.join(COLUMNS)} FROM instances"
-        for row in self._database.execute(query):
-            self._remember(_read(dict(zip(COLUMNS, row, strict=True)), Record))
+        self._database, records = _open(path)
+        for record in records:
+            self._remember(record)
 
     def get(self, user_id: str) -> Record | None:
         """The user's row, or None."""
@@ -126,7 +126,7 @@ class Store:
         """
         row = _write(record)
         with self._lock:
-            with _refusals(), _transaction(self._database) as database:
+            with _transaction(self._database) as database:
                 database.execute(_PUT, [row[column] for column in COLUMNS])
                 if entered is not None:
                     self._put_history(database, row, entered)
@@ -168,7 +168,7 @@ class Store:
     def forget(self, user_id: str) -> None:
         """Remove everything about the user. Raises :class:`InstanceIOError` when that fails."""
         with self._lock:
-            with _refusals(), _transaction(self._database) as database:
+            with _transaction(self._database) as database:
                 for table in ("instances", "history", "metadata"):
                     database.execute(f"DELETE FROM {table} WHERE user_id = ?", [user_id])
             self._drop(user_id)
@@ -182,7 +182,7 @@ class Store:
         renamed = msgspec.structs.replace(record, user_id=new, epoch=epoch, renaming_to=None)
         row = _write(renamed)
         with self._lock:
-            with _refusals(), _transaction(self._database) as database:
+            with _transaction(self._database) as database:
                 database.execute("DELETE FROM instances WHERE user_id = ?", [old])
                 database.execute(_PUT, [row[column] for column in COLUMNS])
                 for table in ("history", "metadata"):
@@ -259,31 +259,40 @@ def _refusals() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _transaction(database: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    database.execute("BEGIN IMMEDIATE")
-    try:
-        yield database
-        database.execute("COMMIT")
-    except BaseException:
-        with contextlib.suppress(sqlite3.Error):
-            database.execute("ROLLBACK")
-        raise
+    with _refusals():
+        database.execute("BEGIN IMMEDIATE")
+        try:
+            yield database
+            database.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                database.execute("ROLLBACK")
+            raise
 
 
-def _open(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
+def _open(path: Path) -> tuple[sqlite3.Connection, list[Record]]:
     try:
-        _migrate(database, path)
-    except sqlite3.DatabaseError as error:
-        database.close()
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        path.chmod(0o600)  # before SQLite, which gives the log beside it the same mode
+        with contextlib.ExitStack() as stack:
+            database = sqlite3.connect(
+                path, isolation_level=None, check_same_thread=False, timeout=5
+            )
+            stack.callback(database.close)
+            _migrate(database, path)
+            records = _read_records(database)
+            stack.pop_all()
+            return database, records
+    except (OSError, sqlite3.DatabaseError, msgspec.DecodeError) as error:
         raise SettingsError(
             f"The registry {path} cannot be read ({error}); it was left as it is: restore it from "
             "a copy, or move it away to begin with an empty one"
         ) from error
-    except SettingsError:
-        database.close()
-        raise
-    path.chmod(0o600)
-    return database
+
+
+def _read_records(database: sqlite3.Connection) -> list[Record]:
+    rows = database.execute(f"SELECT {', '.join(COLUMNS)} FROM instances").fetchall()
+    return [_read(dict(zip(COLUMNS, row, strict=True)), Record) for row in rows]
 
 
 def _migrate(database: sqlite3.Connection, path: Path) -> None:
@@ -295,7 +304,7 @@ def _migrate(database: sqlite3.Connection, path: Path) -> None:
         )
     if database.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
         raise sqlite3.DatabaseError("damaged pages")
-    database.execute("PRAGMA journal_mode = WAL")
-    database.execute("PRAGMA synchronous = NORMAL")
     for number, script in enumerate(MIGRATIONS[version:], version + 1):
         database.executescript(f"BEGIN; {script} PRAGMA user_version = {number}; COMMIT;")
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = NORMAL")

@@ -10,7 +10,6 @@ from typing import Any
 
 import pykka
 
-from actors import belongings
 from actors.disk import MIB, DiskWatch, free_bytes
 from actors.facts import (
     ActorClosed,
@@ -22,6 +21,7 @@ from actors.facts import (
     PurgeDue,
     Recover,
     Renamed,
+    ReplacementDue,
     Reply,
     RunFact,
     ShutDown,
@@ -29,9 +29,9 @@ from actors.facts import (
 from actors.instance import InstanceActor
 from actors.ownership import finish_renames
 from actors.services import Services
-from actors.status import StatusKeeper
+from actors.transfers import Transfers
 from bus.answers import ErrorAnswer, HealthAnswer, InstanceAnswer, InstancesAnswer, MetadataAnswer
-from bus.errors import Conflict, NotFound, PblmError, Unavailable
+from bus.errors import InternalError, NotFound, PblmError, Unavailable
 from bus.events import ActorReplaced
 from bus.requests import (
     CloneInstance,
@@ -48,6 +48,8 @@ from bus.states import SETTLED, Desired, Status
 
 HOUSEKEEPING = 15.0
 """Seconds between two looks at the machine: free disk, stray processes."""
+RESPITE = 10.0
+"""An actor that dies again within so many seconds is replaced only after as many more."""
 
 log = logging.getLogger(__name__)
 
@@ -59,9 +61,12 @@ class Supervisor(pykka.ThreadingActor):
         super().__init__()
         self._services = services
         self._actors: dict[str, pykka.ActorRef[InstanceActor]] = {}
+        self._replaced: dict[str, float] = {}
+        self._resting: dict[str, tuple[object, ...]] = {}
         self._closing: set[str] = set()
-        self._reserved: set[str] = set()
+        self._transfers = Transfers(services, self.actor_ref.tell)
         self._closed: Callable[[], None] | None = None
+        self._keep = False
         self._disk = DiskWatch(
             services.layout.root,
             least=services.settings.disk_low_mib * MIB,
@@ -70,15 +75,23 @@ class Supervisor(pykka.ThreadingActor):
         )
 
     def on_receive(self, message: object) -> None:
-        """Take a request, or news of an instance's actor."""
+        """Take a request, or news of an instance's actor. A bug ends the request, not this."""
+        try:
+            self._receive(message)
+        except Exception as bug:
+            error = bug if isinstance(bug, PblmError) else _bug(bug)
+            if isinstance(message, Asked):
+                message.reply(ErrorAnswer.of(error))
+
+    def _receive(self, message: object) -> None:
         match message:
             case Asked(request=request, reply=reply):
-                try:
-                    self._serve(request, reply, message)
-                except PblmError as error:
-                    reply(ErrorAnswer.of(error))
+                self._serve(request, reply, message)
             case ActorFailed(user_id=user_id, unread=unread):
-                self._replace(user_id, unread)
+                self._actor_failed(user_id, unread)
+            case ReplacementDue(user_id=user_id):
+                if user_id in self._resting:
+                    self._replace(user_id, self._resting.pop(user_id))
             case Recover():
                 self._recover()
             case ShutDown(done=done, keep=keep):
@@ -86,7 +99,7 @@ class Supervisor(pykka.ThreadingActor):
             case Renamed():
                 self._renamed(message)
             case Cloned():
-                self._cloned(message)
+                self._transfers.cloned(message)
             case HousekeepingDue():
                 self._keep_house()
             case HurryUp():
@@ -109,77 +122,39 @@ class Supervisor(pykka.ThreadingActor):
             case GetHealth():
                 reply(self._health())
             case InitInstance(user_id=user_id):
-                self._check_not_reserved(user_id)
-                self._actor(user_id).tell(asked)
+                self._transfers.check_free(user_id)
+                self._pass_on(user_id, asked)
             case GetMetadata(user_id=user_id):
                 self._check_known(user_id)
                 reply(MetadataAnswer(metadata=self._services.store.metadata(user_id)))
             case RenameInstance(user_id=user_id, to=to):
                 self._check_known(user_id)
-                self._reserve(to)
-                self._actor(user_id).tell(asked)
-            case CloneInstance(user_id=user_id, to=to):
-                self._check_cloneable(user_id)
-                self._reserve(to)
-                self._clone(request, reply)
+                self._transfers.reserve(to)
+                self._pass_on(user_id, asked)
+            case CloneInstance(user_id=user_id):
+                self._check_known(user_id)
+                self._transfers.clone(request, reply)
             case UserRequest(user_id=user_id):
                 self._check_known(user_id)
-                self._actor(user_id).tell(asked)
+                self._pass_on(user_id, asked)
+            case _:
+                raise InternalError(f"Nobody knows {type(request).__name__}")
+
+    def _pass_on(self, user_id: str, asked: Asked) -> None:
+        try:
+            self._actor(user_id).tell(asked)
+        except pykka.ActorDeadError as error:
+            raise Unavailable(f"{user_id}: its actor is being replaced", retry_after=1) from error
 
     def _check_known(self, user_id: str) -> None:
         if self._services.store.get(user_id) is None:
             raise NotFound(f"No PocketBase instance for user {user_id}")
 
-    def _check_cloneable(self, user_id: str) -> None:
-        self._check_known(user_id)
-        record = self._services.store.get(user_id)
-        if record is None or record.identity is None or record.deleted_at is not None:
-            raise Conflict("The instance has never run, or is deleted: there is nothing to copy")
-
-    def _check_not_reserved(self, user_id: str) -> None:
-        if user_id in self._reserved:
-            raise Conflict(f"The data of another user are on the way to {user_id}")
-
-    def _reserve(self, user_id: str) -> None:
-        self._check_not_reserved(user_id)
-        if self._services.store.get(user_id) is not None:
-            raise Conflict(f"User {user_id} has an instance already")
-        self._reserved.add(user_id)
-
     def _renamed(self, news: Renamed) -> None:
-        self._reserved.discard(news.to)
+        self._transfers.free(news.to)
         if self._services.store.get(news.user_id) is None:
             self._actors.pop(news.user_id).stop(block=False)
             self._actor(news.to).tell(Recover())
-
-    def _clone(self, request: CloneInstance, reply: Reply) -> None:
-        def work() -> None:
-            identity, error = None, None
-            try:
-                identity = belongings.clone(self._services.layout, request.user_id, request.to)
-            except PblmError as caught:
-                error = caught
-            self.actor_ref.tell(
-                Cloned(request=request, identity=identity, error=error, reply=reply)
-            )
-
-        self._services.health.run(work)
-
-    def _cloned(self, news: Cloned) -> None:
-        self._reserved.discard(news.request.to)
-        if news.error is not None:
-            news.reply(ErrorAnswer.of(news.error))
-            return
-        source = self._services.store.get(news.request.user_id)
-        keeper = StatusKeeper(news.request.to, self._services)
-        keeper.enter(
-            Status.STOPPED,
-            f"It is a clone of {news.request.user_id}",
-            desired=Desired.STOPPED,
-            identity=news.identity,
-            version=None if source is None else source.version,
-        )
-        news.reply(InstanceAnswer(instance=keeper.instance))
 
     def _list(self, request: ListInstances) -> InstancesAnswer:
         store, layout = self._services.store, self._services.layout
@@ -205,8 +180,18 @@ class Supervisor(pykka.ThreadingActor):
             self._actors[user_id] = InstanceActor.start(user_id, self._services, self.actor_ref)
         return self._actors[user_id]
 
+    def _actor_failed(self, user_id: str, unread: tuple[object, ...]) -> None:
+        last = self._replaced.get(user_id)
+        if last is None or self._closed or self._services.clock.monotonic() - last > RESPITE:
+            self._replace(user_id, unread)
+        else:
+            log.error("%s: its actor died again: it is replaced in %g s", user_id, RESPITE)
+            self._resting[user_id] = unread
+            self._later(RESPITE, ReplacementDue(user_id=user_id))
+
     def _replace(self, user_id: str, unread: tuple[object, ...]) -> None:
         log.error("%s: its actor died of a bug and is replaced", user_id)
+        self._replaced[user_id] = self._services.clock.monotonic()
         self._actors.pop(user_id, None)
         actor = self._actor(user_id)
         if self._services.store.get(user_id) is not None:
@@ -214,6 +199,8 @@ class Supervisor(pykka.ThreadingActor):
         for message in unread:
             if not isinstance(message, RunFact):  # the new actor asks for what it needs to know
                 actor.tell(message)
+        if self._closed is not None:
+            actor.tell(ShutDown(done=self._when_closed(user_id), keep=self._keep))
         self._services.publish(
             ActorReplaced(at=self._services.clock.now(), user_id=user_id, reason="It died of a bug")
         )
@@ -234,9 +221,7 @@ class Supervisor(pykka.ThreadingActor):
         self._disk.check()
         self._purge()
         self._services.health.run(self._services.strays.scan)
-        self._services.clock.call_later(
-            HOUSEKEEPING, lambda: self.actor_ref.tell(HousekeepingDue())
-        )
+        self._later(HOUSEKEEPING, HousekeepingDue())
 
     def _purge(self) -> None:
         limit = self._services.clock.now() - timedelta(seconds=self._services.settings.delete_grace)
@@ -245,10 +230,13 @@ class Supervisor(pykka.ThreadingActor):
                 self._actor(record.user_id).tell(PurgeDue())
 
     def _shut_down(self, done: Callable[[], None], *, keep: bool) -> None:
-        self._closed = done
+        self._closed, self._keep = done, keep
         self._closing = set(self._actors)
         for user_id, actor in self._actors.items():
-            actor.tell(ShutDown(done=self._when_closed(user_id), keep=keep))
+            with contextlib.suppress(pykka.ActorDeadError):  # its successor is told
+                actor.tell(ShutDown(done=self._when_closed(user_id), keep=keep))
+        while self._resting:
+            self._replace(*self._resting.popitem())
         self._done_if_closed()
 
     def _when_closed(self, user_id: str) -> Callable[[], None]:
@@ -263,7 +251,19 @@ class Supervisor(pykka.ThreadingActor):
         if self._closed is not None and not self._closing:
             self._closed()
 
+    def _later(self, delay: float, message: object) -> None:
+        def tell() -> None:
+            with contextlib.suppress(pykka.ActorDeadError):
+                self.actor_ref.tell(message)
+
+        self._services.clock.call_later(delay, tell)
+
     def _tell_all(self, message: Any) -> None:
         for actor in self._actors.values():
             with contextlib.suppress(pykka.ActorDeadError):
                 actor.tell(message)
+
+
+def _bug(bug: Exception) -> InternalError:
+    log.exception("supervisor: a bug")
+    return InternalError(f"The request failed by a bug: {bug!r}")

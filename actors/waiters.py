@@ -19,6 +19,11 @@ class Waiters:
         self.running: list[Reply] = []
         self.stopped: list[Reply] = []
 
+    def keep(self, reply: Reply) -> None:
+        """Have one more wait, unless it does already."""
+        if reply not in (*self.running, *self.stopped):
+            self.running.append(reply)
+
     def answer(self, replies: list[Reply]) -> None:
         """Answer all of them with the instance, and forget them."""
         answer = InstanceAnswer(instance=self._instance())

@@ -92,7 +92,8 @@ class Hub:
             socket.bind(endpoint)
             self._bound.append(endpoint)
         except zmq.ZMQError as error:
-            raise Unavailable(f"Cannot bind {endpoint}: {error.strerror}") from error
+            reason = zmq.strerror(error.errno or 0)
+            raise Unavailable(f"Cannot bind {endpoint}: {reason}") from error
         return socket
 
     def start(self, handler: Handler) -> None:

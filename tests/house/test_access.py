@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import requests
-
 from tests.house.caller import Json
 from tests.house.manager import Manager
 

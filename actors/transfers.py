@@ -1,0 +1,74 @@
+"""Transfers: data on the way from one user to another, and who must keep off meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from actors import belongings
+from actors.facts import Cloned, Reply
+from actors.services import Services
+from actors.status import StatusKeeper
+from bus.answers import ErrorAnswer, InstanceAnswer
+from bus.errors import Conflict, PblmError
+from bus.requests import CloneInstance
+from bus.states import Desired, Status
+
+
+class Transfers:
+    """Belongs to the supervisor, which alone knows that a user id is nobody's."""
+
+    def __init__(self, services: Services, tell: Callable[[Cloned], None]) -> None:
+        """``tell`` brings a fact to the supervisor."""
+        self._services = services
+        self._tell = tell
+        self._reserved: set[str] = set()
+
+    def check_free(self, user_id: str) -> None:
+        """Raise :class:`Conflict` while data are on the way to this user."""
+        if user_id in self._reserved:
+            raise Conflict(f"The data of another user are on the way to {user_id}")
+
+    def reserve(self, user_id: str) -> None:
+        """Keep everybody off a user id that is nobody's until :meth:`free`."""
+        self.check_free(user_id)
+        if self._services.store.get(user_id) is not None:
+            raise Conflict(f"User {user_id} has an instance already")
+        self._reserved.add(user_id)
+
+    def free(self, user_id: str) -> None:
+        """The data have arrived, or will not come."""
+        self._reserved.discard(user_id)
+
+    def clone(self, request: CloneInstance, reply: Reply) -> None:
+        """Begin to copy; ``reply`` is called when that is done."""
+        record = self._services.store.get(request.user_id)
+        if record is None or record.identity is None or record.deleted_at is not None:
+            raise Conflict("The instance has never run, or is deleted: there is nothing to copy")
+        self.reserve(request.to)
+
+        def work() -> None:
+            identity, error = None, None
+            try:
+                identity = belongings.clone(self._services.layout, request.user_id, request.to)
+            except PblmError as caught:
+                error = caught
+            self._tell(Cloned(request=request, identity=identity, error=error, reply=reply))
+
+        self._services.health.run(work)
+
+    def cloned(self, news: Cloned) -> None:
+        """Make the copy known as a user's instance."""
+        self.free(news.request.to)
+        if news.error is not None:
+            news.reply(ErrorAnswer.of(news.error))
+            return
+        source = self._services.store.get(news.request.user_id)
+        keeper = StatusKeeper(news.request.to, self._services)
+        keeper.enter(
+            Status.STOPPED,
+            f"It is a clone of {news.request.user_id}",
+            desired=Desired.STOPPED,
+            identity=news.identity,
+            version=None if source is None else source.version,
+        )
+        news.reply(InstanceAnswer(instance=keeper.instance))

@@ -1,0 +1,1 @@
+"""The doors, with a real bus behind them."""

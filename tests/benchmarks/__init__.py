@@ -1,0 +1,1 @@
+"""How fast the manager is, beside the bare thing: ``python -m tests.benchmarks``."""

@@ -1,0 +1,76 @@
+"""Run the benchmarks and print one table.
+
+Every row is measured in one interleaved run against the bare thing, on the same machine at the
+same time: only the ratios mean something. Everything happens on loopback, in a temporary
+directory that is gone afterwards, also after Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+from bus.settings import find_pocketbase
+from tests.benchmarks import events, fleet, idle, kill, reads, starts
+from tests.benchmarks.plan import FULL, QUICK, Plan
+from tests.benchmarks.table import Row, markdown, text
+
+ROWS: dict[str, Callable[[Plan], list[Row]]] = {
+    "init": starts.measure,
+    "kill": kill.measure,
+    "event": events.measure,
+    "status": reads.measure,
+    "fleet": fleet.measure,
+    "idle": idle.measure,
+}
+
+
+def main() -> int:
+    """Measure, print, perhaps write; return 1 when a target was missed."""
+    options = _options()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
+    try:
+        rows = _measure(options.only or list(ROWS), quick=options.quick)
+    except KeyboardInterrupt:
+        print("interrupted; everything was cleaned up", file=sys.stderr)
+        return 130
+    print(text(rows))
+    if options.markdown:
+        options.markdown.write_text(markdown(rows))
+    return 1 if any(row.met is False for row in rows) else 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="small counts: does it work at all")
+    parser.add_argument("--only", action="append", choices=ROWS, help="may be given repeatedly")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there too")
+    return parser.parse_args()
+
+
+def _measure(names: list[str], *, quick: bool) -> list[Row]:
+    counts = QUICK if quick else FULL
+    rows: list[Row] = []
+    for name in names:
+        print(f"measuring {name} ...", file=sys.stderr, flush=True)
+        with tempfile.TemporaryDirectory(prefix="pblm-bench-") as folder:
+            plan = Plan(root=Path(folder), binary=find_pocketbase(), counts=counts)
+            rows += ROWS[name](plan)
+    return rows
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """End by cleaning up, and do not let the impatient interrupt that."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""Requests per second: by ``wrk`` where it is installed, else by a small client of our own."""
+
+from __future__ import annotations
+
+import re
+import selectors
+import shutil
+import socket
+import subprocess
+import time
+from contextlib import ExitStack
+from multiprocessing.connection import Connection
+
+from tests.benchmarks.process import child
+
+PROCESSES = 2
+
+
+def tool() -> str:
+    """What makes the load."""
+    return "wrk" if shutil.which("wrk") else "own client"
+
+
+def rate(port: int, path: str, clients: int, seconds: int) -> float:
+    """Return how many requests per second so many keep-alive clients get answered."""
+    wrk = shutil.which("wrk")
+    if wrk:
+        return _wrk(wrk, f"http://127.0.0.1:{port}{path}", clients, seconds)
+    with ExitStack() as stack:
+        share = clients // PROCESSES
+        answers = [
+            stack.enter_context(child(ask, port, path, share, seconds)) for _ in range(PROCESSES)
+        ]
+        answered: int = sum(answer() for answer in answers)
+        return answered / seconds
+
+
+def _wrk(wrk: str, url: str, clients: int, seconds: int) -> float:
+    command = [wrk, f"-t{PROCESSES}", f"-c{clients}", f"-d{seconds}s", url]
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    found = re.search(r"Requests/sec:\s*([\d.]+)", output)
+    if found is None or "Non-2xx" in output or "Socket errors" in output:
+        raise RuntimeError(output)
+    return float(found[1])
+
+
+def ask(pipe: Connection, port: int, path: str, clients: int, seconds: int) -> None:
+    """Send how many answers so many connections got; each asks again when it has its answer."""
+    request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()
+    answered = 0
+    with selectors.DefaultSelector() as selector:
+        for _ in range(clients):
+            connection = socket.create_connection(("127.0.0.1", port))
+            selector.register(connection, selectors.EVENT_READ)
+            connection.sendall(request)
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            for key, _ in selector.select(0.1):
+                assert isinstance(key.fileobj, socket.socket)
+                _read_answer(key.fileobj)
+                answered += 1
+                key.fileobj.sendall(request)
+    pipe.send(answered)
+
+
+def _read_answer(connection: socket.socket) -> None:
+    received = b""
+    while True:
+        received += connection.recv(65536)
+        head, separator, body = received.partition(b"\r\n\r\n")
+        if separator:
+            if not head.startswith(b"HTTP/1.1 200"):
+                raise RuntimeError(head.decode())
+            length = re.search(rb"content-length: (\d+)", head.lower())
+            assert length is not None
+            if len(body) >= int(length[1]):
+                return

@@ -1,0 +1,57 @@
+"""What is measured, how often, where."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+from actors.ports import is_free
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """How often each thing is done."""
+
+    starts: int
+    kills: int
+    cycles: int
+    """Starts and stops that a subscriber listens to: four events each."""
+    requests: int
+    load_seconds: int
+    rounds: int
+    """How often the load and the fleet are repeated, ours and bare in turn."""
+    fleet: int
+    idle_seconds: float
+
+
+FULL = Counts(
+    starts=60,
+    kills=40,
+    cycles=50,
+    requests=2000,
+    load_seconds=5,
+    rounds=3,
+    fleet=200,
+    idle_seconds=30,
+)
+QUICK = Counts(
+    starts=8, kills=5, cycles=8, requests=300, load_seconds=1, rounds=1, fleet=20, idle_seconds=5
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One row's directory, the binary and the counts."""
+
+    root: Path
+    binary: str
+    counts: Counts
+
+
+def free_ports(count: int) -> int:
+    """Return the first of ``count`` free ports in a row, below those of outgoing connections."""
+    while True:
+        first = random.randrange(10_000, 32_000 - count)
+        if all(is_free(port) for port in range(first, first + count)):
+            return first

@@ -1,0 +1,118 @@
+"""The hub's events: numbered, announced, kept for those who missed some."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import zmq
+
+from bus import codec
+from bus.answers import EventsAnswer, HealthAnswer
+from bus.client import BusClient
+from bus.events import Heartbeat, StatusChanged
+from bus.hub import MAX_MESSAGE, Hub
+from bus.requests import GetEvents, GetHealth
+from tests.bus.conftest import Bus
+from tests.bus.parts import Mind, Script, changed
+
+
+def test_events_are_numbered_in_the_order_they_leave(bus: Bus, hub: Hub) -> None:
+    """Events of many threads carry 1, 2, 3 ... without a hole, and the hub's epoch."""
+    events = bus.socket(zmq.SUB, bus.endpoints.event)
+    events.subscribe(b"hub.")
+    events.recv_multipart()
+    events.subscribe(b"instance.")
+    events.recv_multipart()
+    with ThreadPoolExecutor(4) as pool:
+        for number in range(1_000):
+            pool.submit(hub.publish, changed(f"user{number}"))
+        received = [codec.decode_event(events.recv_multipart()[1]) for _ in range(1_000)]
+    assert [event.seq for event in received] == list(range(1, 1_001))
+    assert {event.epoch for event in received} == {hub.epoch}
+
+
+def test_the_topic_is_the_users(bus: Bus, hub: Hub) -> None:
+    """A bare SUB socket gets one user's events, as two frames, by the topic of the contract."""
+    events = bus.socket(zmq.SUB, bus.endpoints.event)
+    events.subscribe(b"instance.bob.")
+    events.subscribe(b"hub.")
+    events.recv_multipart()
+    events.unsubscribe(b"hub.")
+    for user in ("bo", "bobby", "alice", "bob"):
+        hub.publish(changed(user))
+    while (frames := events.recv_multipart())[0] == b"hub.heartbeat":
+        continue
+    topic, body = frames
+    assert topic == b"instance.bob.status_changed"
+    assert json.loads(body)["user_id"] == "bob"
+
+
+def test_a_new_subscription_is_greeted(bus: Bus, hub: Hub) -> None:
+    """Whoever subscribes learns at once that it worked, and with which number events went on."""
+    for _ in range(3):
+        hub.publish(changed())
+    events = bus.socket(zmq.SUB, bus.endpoints.event)
+    events.subscribe(b"")
+    for _ in range(4):
+        event = codec.decode_event(events.recv_multipart()[1])
+        if isinstance(event, Heartbeat):
+            break
+    assert isinstance(event, Heartbeat)
+    assert event.epoch == hub.epoch
+    assert event.seq == 3
+
+
+def test_heartbeats_go_on_by_themselves(bus: Bus, script: Script) -> None:
+    """A heartbeat goes out again and again, and takes no number of the events."""
+    hub = bus.hub(script, heartbeat=0.01)
+    events = bus.socket(zmq.SUB, bus.endpoints.event)
+    events.subscribe(b"hub.")
+    beats = [codec.decode_event(events.recv_multipart()[1]) for _ in range(5)]
+    assert {(beat.epoch, beat.seq) for beat in beats} == {(hub.epoch, 0)}
+
+
+def test_what_subscribers_send_is_ignored(bus: Bus) -> None:
+    """Messages against the stream, however many or long, do not stop the hub."""
+    bus.hub(Mind())
+    upstream = bus.socket(zmq.XSUB, bus.endpoints.event)
+    for noise in (b"", b"\x02noise", b"\x00never subscribed", b"\xff" * (MAX_MESSAGE + 1)):
+        upstream.send(noise)
+    assert bus.client().ask(GetHealth(), HealthAnswer).total_instances == 0
+    events = bus.socket(zmq.SUB, bus.endpoints.event)
+    events.subscribe(b"")
+    assert isinstance(codec.decode_event(events.recv_multipart()[1]), Heartbeat)
+
+
+def missed(client: BusClient, epoch: str, after: int) -> tuple[bool, list[int]]:
+    answer = client.ask(GetEvents(epoch=epoch, after=after), EventsAnswer)
+    assert answer.head == 5
+    return answer.complete, [event.seq for event in answer.events]
+
+
+def test_missed_events_can_be_asked_for(bus: Bus, client: BusClient) -> None:
+    """The hub returns exactly what came after a number, or says that it cannot."""
+    hub = bus.hub(Mind(), history=3)
+    for _ in range(5):
+        hub.publish(changed())
+    client.ask(GetHealth(), HealthAnswer)  # the events went out before this answer
+    assert missed(client, hub.epoch, 5) == (True, [])
+    assert missed(client, hub.epoch, 4) == (True, [5])
+    assert missed(client, hub.epoch, 2) == (True, [3, 4, 5])
+    assert missed(client, hub.epoch, 1) == (False, [])
+    assert missed(client, hub.epoch, 0) == (False, [])
+    assert missed(client, hub.epoch, 6) == (False, [])
+    assert missed(client, hub.epoch, -1) == (False, [])
+    assert missed(client, "another", 5) == (False, [])
+
+
+def test_close_sends_what_is_still_to_be_sent(bus: Bus, hub: Hub) -> None:
+    """The last events before the end reach those who listen."""
+    events = bus.socket(zmq.SUB, bus.endpoints.event)
+    events.subscribe(b"")
+    events.recv_multipart()
+    for _ in range(500):
+        hub.publish(changed())
+    hub.close()
+    received = [codec.decode_event(events.recv_multipart()[1]) for _ in range(500)]
+    assert [event.seq for event in received if isinstance(event, StatusChanged)][-1] == 500

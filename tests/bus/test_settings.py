@@ -1,0 +1,211 @@
+"""The settings and how a bad one is refused."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import FrozenInstanceError, fields
+from pathlib import Path
+
+import pytest
+
+from bus.errors import SettingsError
+from bus.settings import MAX_IPC_PATH, Settings, find_pocketbase, is_loopback
+
+BASE = Path("dbs").absolute()
+DEFAULTS = [
+    ("base_port", 9000),
+    ("port_range", 1000),
+    ("user_dbs_path", Path("user_dbs").absolute()),
+    ("api_host", "127.0.0.1"),
+    ("api_port", 3000),
+    ("api_token", None),
+    ("health_interval", 30.0),
+    ("start_timeout", 15.0),
+    ("stop_timeout", 5.0),
+    ("max_starting", 2 * (os.cpu_count() or 1)),
+    ("on_exit", "stop"),
+]
+GOOD: list[tuple[str, str, str, object]] = [
+    ("PB_BINARY_PATH", "/opt/pocketbase", "binary_path", "/opt/pocketbase"),
+    ("PB_BASE_PORT", "1", "base_port", 1),
+    ("PB_BASE_PORT", "20000", "base_port", 20_000),
+    ("PB_PORT_RANGE", "56536", "port_range", 56_536),
+    ("PB_USER_DBS_PATH", "dbs", "user_dbs_path", BASE),
+    ("PB_USER_DBS_PATH", "/var/döbs", "user_dbs_path", Path("/var/döbs")),
+    ("PB_USER_DBS_PATH", "~/dbs", "user_dbs_path", Path.home() / "dbs"),
+    ("PB_API_HOST", "localhost", "api_host", "localhost"),
+    ("PB_API_HOST", "::1", "api_host", "::1"),
+    ("PB_API_HOST", "127.8.9.10", "api_host", "127.8.9.10"),
+    ("PB_API_PORT", "65535", "api_port", 65_535),
+    ("PB_API_TOKEN", "schlüssel", "api_token", "schlüssel"),
+    ("PB_COMMAND_ENDPOINT", "ipc:///run/c", "command_endpoint", "ipc:///run/c"),
+    ("PB_COMMAND_ENDPOINT", "tcp://127.0.0.1:5", "command_endpoint", "tcp://127.0.0.1:5"),
+    ("PB_EVENT_ENDPOINT", "tcp://[::1]:5", "event_endpoint", "tcp://[::1]:5"),
+    ("PB_EVENT_ENDPOINT", "tcp://localhost:5", "event_endpoint", "tcp://localhost:5"),
+    ("PB_HEALTH_INTERVAL", "0.25", "health_interval", 0.25),
+    ("PB_START_TIMEOUT", "86400", "start_timeout", 86_400.0),
+    ("PB_STOP_TIMEOUT", "1", "stop_timeout", 1.0),
+    ("PB_MAX_STARTING", "1", "max_starting", 1),
+    ("PB_ON_EXIT", "keep", "on_exit", "keep"),
+    ("PB_ON_EXIT", "stop", "on_exit", "stop"),
+    ("PB_DISK_LOW_MIB", "1", "disk_low_mib", 1),
+    ("PB_START_QUEUE", "5", "start_queue", 5),
+]
+BAD = [
+    ("PB_BINARY_PATH", "  "),
+    ("PB_BASE_PORT", "0"),
+    ("PB_BASE_PORT", "65536"),
+    ("PB_BASE_PORT", "-1"),
+    ("PB_BASE_PORT", "90.5"),
+    ("PB_BASE_PORT", "nine"),
+    ("PB_BASE_PORT", "9" * 5_000),
+    ("PB_PORT_RANGE", "0"),
+    ("PB_PORT_RANGE", "56537"),
+    ("PB_USER_DBS_PATH", "\t"),
+    ("PB_USER_DBS_PATH", "~no_such_user_here/dbs"),
+    ("PB_USER_DBS_PATH", "/dbs/\udcff"),
+    ("PB_API_HOST", "0.0.0.0"),
+    ("PB_API_HOST", "::"),
+    ("PB_API_HOST", "10.0.0.1"),
+    ("PB_API_HOST", "example.com"),
+    ("PB_API_HOST", "127.0.0.1.example.com"),
+    ("PB_API_PORT", "http"),
+    ("PB_API_PORT", "65536"),
+    ("PB_API_TOKEN", "   "),
+    ("PB_API_TOKEN", "\udcff"),
+    ("PB_COMMAND_ENDPOINT", "commands.sock"),
+    ("PB_COMMAND_ENDPOINT", "ipc://"),
+    ("PB_COMMAND_ENDPOINT", "tcp://0.0.0.0:5555"),
+    ("PB_COMMAND_ENDPOINT", "tcp://*:5555"),
+    ("PB_COMMAND_ENDPOINT", "tcp://10.0.0.1:5555"),
+    ("PB_COMMAND_ENDPOINT", "tcp://0.0.0.0;127.0.0.1:5555"),
+    ("PB_COMMAND_ENDPOINT", "inproc://commands"),
+    ("PB_COMMAND_ENDPOINT", "ipc:///" + "a" * MAX_IPC_PATH),
+    ("PB_EVENT_ENDPOINT", "tcp://example.com:5555"),
+    ("PB_EVENT_ENDPOINT", "udp://127.0.0.1:5555"),
+    ("PB_EVENT_ENDPOINT", "ipc:///" + "ä" * 60),
+    ("PB_HEALTH_INTERVAL", "0"),
+    ("PB_HEALTH_INTERVAL", "often"),
+    ("PB_START_TIMEOUT", "inf"),
+    ("PB_START_TIMEOUT", "-1"),
+    ("PB_STOP_TIMEOUT", "nan"),
+    ("PB_STOP_TIMEOUT", "86401"),
+    ("PB_MAX_STARTING", "0"),
+    ("PB_MAX_STARTING", "many"),
+    ("PB_ON_EXIT", "explode"),
+    ("PB_DISK_LOW_MIB", "0"),
+    ("PB_START_QUEUE", "1.5"),
+]
+
+
+@pytest.mark.parametrize(("attribute", "value"), DEFAULTS)
+def test_a_setting_has_its_documented_default(attribute: str, value: object) -> None:
+    """An empty environment gives what the contract says."""
+    assert getattr(Settings.from_environ({}), attribute) == value
+
+
+@pytest.mark.parametrize(("name", "text", "attribute", "value"), GOOD)
+def test_a_good_value_is_taken(name: str, text: str, attribute: str, value: object) -> None:
+    """A value within what the variable takes becomes the setting."""
+    assert getattr(Settings.from_environ({name: text}), attribute) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), BAD, ids=lambda text: text[:30].encode("ascii", "replace")
+)
+def test_a_bad_value_is_refused_in_one_line(name: str, text: str) -> None:
+    """The refusal names the variable, the value, and what it takes."""
+    with pytest.raises(SettingsError) as refusal:
+        Settings.from_environ({name: text})
+    line = refusal.value.message
+    assert line.startswith(f"{name}={text!r}: takes ")
+    assert line.partition(": takes ")[2]
+    assert line.isprintable()
+
+
+def test_every_variable_is_tested() -> None:
+    """A new setting comes with a good and a bad value here."""
+    names = {each.metadata["name"] for each in fields(Settings)}
+    assert names == {name for name, *_ in GOOD}
+    assert names == {name for name, _ in BAD}
+
+
+@pytest.mark.parametrize("name", sorted(each.metadata["name"] for each in fields(Settings)))
+def test_an_empty_variable_counts_as_not_set(name: str) -> None:
+    """``NAME=`` in a unit file or a shell means the default."""
+    assert Settings.from_environ({name: ""}) == Settings.from_environ({})
+
+
+def test_a_stranger_is_let_in_only_with_a_token() -> None:
+    """The API may listen beyond this machine once a token is set; the refusal tells the fix."""
+    with pytest.raises(SettingsError, match=r"set PB_API_TOKEN, or PB_API_HOST=127\.0\.0\.1"):
+        Settings.from_environ({"PB_API_HOST": "0.0.0.0"})
+    opened = Settings.from_environ({"PB_API_HOST": "0.0.0.0", "PB_API_TOKEN": "secret"})
+    assert opened.api_host == "0.0.0.0"
+
+
+def test_a_range_must_end_below_the_last_port() -> None:
+    """The base and the range are checked together."""
+    Settings.from_environ({"PB_BASE_PORT": "65000", "PB_PORT_RANGE": "536"})
+    with pytest.raises(SettingsError, match="PB_PORT_RANGE='537': takes at most 536 with PB_BASE_"):
+        Settings.from_environ({"PB_BASE_PORT": "65000", "PB_PORT_RANGE": "537"})
+
+
+def test_the_sockets_are_in_the_private_run_directory() -> None:
+    """Without endpoints of their own they lie beside the databases."""
+    settings = Settings.from_environ({"PB_USER_DBS_PATH": "/dbs"})
+    assert settings.command_endpoint == "ipc:///dbs/.pblm/run/commands.sock"
+    assert settings.event_endpoint == "ipc:///dbs/.pblm/run/events.sock"
+
+
+def test_a_deep_directory_is_refused_with_the_way_out() -> None:
+    """A default socket path that is too long for Unix names the variable that makes it shorter."""
+    with pytest.raises(SettingsError, match=r"^PB_COMMAND_ENDPOINT=.*set a shorter one$"):
+        Settings.from_environ({"PB_USER_DBS_PATH": "/" + "deep/" * 20})
+
+
+def test_the_longest_unix_path_is_taken() -> None:
+    """The limit is that of the system, to the byte."""
+    endpoint = "ipc://" + "/tmp/".ljust(MAX_IPC_PATH, "x")
+    assert Settings.from_environ({"PB_EVENT_ENDPOINT": endpoint}).event_endpoint == endpoint
+
+
+def test_the_binary_beside_python_comes_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PocketBase is found beside the running Python, then on PATH, then by its bare name."""
+    beside, on_path = tmp_path / "venv", tmp_path / "path"
+    for directory in (beside, on_path):
+        directory.mkdir()
+        (directory / "pocketbase").touch(mode=0o700)
+    monkeypatch.setattr(sys, "executable", str(beside / "python"))
+    monkeypatch.setenv("PATH", str(on_path))
+    assert find_pocketbase() == str(beside / "pocketbase")
+    (beside / "pocketbase").unlink()
+    assert find_pocketbase() == str(on_path / "pocketbase")
+    (on_path / "pocketbase").unlink()
+    assert find_pocketbase() == "pocketbase"
+
+
+def test_settings_do_not_change() -> None:
+    """What was read at the start holds to the end."""
+    settings = Settings()
+    with pytest.raises(FrozenInstanceError):
+        settings.api_port = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "127.255.0.1", "::1", "[::1]", "localhost", "LOCALHOST"]
+)
+def test_loopback_is_known(host: str) -> None:
+    """Every name of this machine only counts as loopback."""
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize(
+    "host", ["", "*", "0.0.0.0", "::", "localhost.evil.org", "127.0.0.1.evil.org", "2130706433"]
+)
+def test_what_is_not_loopback_is_not(host: str) -> None:
+    """A name that only looks like this machine does not pass."""
+    assert not is_loopback(host)
