@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import functools
 import importlib
 import inspect
 from collections.abc import Iterator
@@ -50,6 +51,7 @@ PRODUCT = [*files(*ROOMS), "run_all.py"]
 EVERYTHING = [*PRODUCT, "setup.py", *files("tests")]
 
 
+@functools.cache
 def parse(file: str) -> ast.Module:
     return ast.parse((ROOT / file).read_text(encoding="utf-8"), file)
 
