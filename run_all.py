@@ -16,7 +16,6 @@ from actors.doctor import Level, examine
 from actors.system import ActorSystem
 from api.app import create_app
 from api.server import ApiServer
-from bus.client import BusClient
 from bus.errors import PblmError
 from bus.hub import Hub
 from bus.settings import Settings
@@ -40,7 +39,7 @@ class House:
                 command_endpoint=settings.command_endpoint, event_endpoint=settings.event_endpoint
             )
             stack.callback(self.hub.close)
-            bus = BusClient(settings.command_endpoint)
+            bus = self.hub.client()
             stack.callback(bus.close)
             self.api = ApiServer(
                 create_app(bus, settings), host=settings.api_host, port=settings.api_port

@@ -132,7 +132,9 @@ class Lifecycle:
         self._run += 1  # facts still on their way are about nothing any more
         self._services.ports.tell(ReleasePort(user_id=self._user_id))
         now = self._services.clock.now()
-        self.keeper.enter(Status.STOPPED, reason, run=self._run, stopped_at=now, **GONE)
+        self.keeper.enter(
+            Status.STOPPED, reason, run=self._run, stopped_at=now, failure=None, **GONE
+        )
         self._failures = 0
         self.waiters.answer(self.waiters.stopped)
         if self.keeper.record.desired is Desired.RUNNING and not self.ending:

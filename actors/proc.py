@@ -99,10 +99,16 @@ def serving(root: Path) -> Iterator[tuple[str, ProcessIdentity]]:
                     yield os.path.normpath(directory), identity
 
 
-def owns_port(pid: int, port: int) -> bool:
-    """Whether the process itself listens on loopback ``port``."""
-    inode = _listening_inode(port)
-    return inode is not None and f"socket:[{inode}]" in open_files(pid)
+def listener(port: int) -> str | None:
+    """Return the socket that listens on loopback ``port``, as :func:`open_files` names it."""
+    local = f"0100007F:{port:04X}"
+    with open("/proc/net/tcp", encoding="ascii") as table:
+        for line in table:
+            if local in line:
+                fields = line.split()
+                if fields[1] == local and fields[3] == LISTEN:
+                    return f"socket:[{fields[9]}]"
+    return None
 
 
 def open_files(pid: int) -> set[str]:
@@ -121,17 +127,6 @@ def oom_kills() -> int:
             if line.startswith("oom_kill "):
                 return int(line.split()[1])
     return 0
-
-
-def _listening_inode(port: int) -> str | None:
-    local = f"0100007F:{port:04X}"
-    with open("/proc/net/tcp", encoding="ascii") as table:
-        for line in table:
-            if local in line:
-                fields = line.split()
-                if fields[1] == local and fields[3] == LISTEN:
-                    return fields[9]
-    return None
 
 
 def _link(path: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -22,6 +23,9 @@ from bus.errors import InstanceIOError, ProcessError
 
 LAST_OUTPUT = 4096
 """How much of a process's last output is told, in bytes."""
+
+INSTALLER_TOKEN = re.compile(r"(pbinstall/)[^\s]+")
+"""PocketBase prints a link with a thirty-minute superuser token while it has no superuser."""
 
 OnExit = Callable[[ExitStatus], None]
 
@@ -86,7 +90,7 @@ class ManagedProcess:
             with open(self._log, "rb") as log:
                 end = log.seek(0, os.SEEK_END)
                 log.seek(max(self._log_offset, end - LAST_OUTPUT))
-                return log.read().decode(errors="replace").strip()
+                return redacted(log.read().decode(errors="replace")).strip()
         except OSError:
             return ""
 
@@ -104,6 +108,11 @@ class ManagedProcess:
         with self._lock, contextlib.suppress(ProcessLookupError):  # gone, and not told yet
             if not self.exited:
                 signal.pidfd_send_signal(self._pidfd, number)
+
+
+def redacted(output: str) -> str:
+    """Return what PocketBase wrote without the superuser token of its installer link."""
+    return INSTALLER_TOKEN.sub(r"\1(hidden)", output)
 
 
 class Processes:

@@ -30,13 +30,12 @@ from actors.instance import InstanceActor
 from actors.ownership import finish_renames
 from actors.services import Services
 from actors.transfers import Transfers
-from bus.answers import ErrorAnswer, HealthAnswer, InstanceAnswer, InstancesAnswer, MetadataAnswer
+from bus.answers import ErrorAnswer, HealthAnswer, InstancesAnswer, MetadataAnswer
 from bus.errors import InternalError, NotFound, PblmError, Unavailable
 from bus.events import ActorReplaced
 from bus.requests import (
     CloneInstance,
     GetHealth,
-    GetInstance,
     GetMetadata,
     InitInstance,
     ListInstances,
@@ -113,10 +112,6 @@ class Supervisor(pykka.ThreadingActor):
         if self._closed is not None:
             raise Unavailable("The manager is stopping", retry_after=5)
         match request:
-            case GetInstance(user_id=user_id):
-                record = self._services.store.get(user_id)
-                found = None if record is None else record.instance(self._services.layout)
-                reply(InstanceAnswer(instance=found))
             case ListInstances():
                 reply(self._list(request))
             case GetHealth():

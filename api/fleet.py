@@ -51,6 +51,7 @@ class HealthResource:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """``GET /health/pb``."""
+        read_query(req)
         resp.content_type = falcon.MEDIA_JSON
         try:
             answer = self._bus.ask(GetHealthRequest(), HealthAnswer, timeout=HEALTH_TIMEOUT)

@@ -12,7 +12,7 @@ import msgspec
 from api.input import read_body, read_query, read_wait
 from bus.answers import InstanceAnswer
 from bus.client import BusClient
-from bus.errors import BusTimeout, InvalidUserId, NotFound
+from bus.errors import BusTimeout, InvalidUserId, NotFound, ProcessError
 from bus.instance import Instance
 from bus.requests import GetInstance, InitInstance, StopInstance
 from bus.states import Status
@@ -72,10 +72,16 @@ class UserResource:
                 request = InitInstance(user_id=user_id, force_restart=force_restart)
                 return self._ask(request, wait)
             except BusTimeout:
-                return self._ask(GetInstance(user_id=user_id))  # under way, or the bus is down
+                return self._still_starting(user_id)
             finally:
                 self._waiting.release()
         return self._ask(InitInstance(user_id=user_id, force_restart=force_restart, wait=False))
+
+    def _still_starting(self, user_id: str) -> Instance:
+        instance = self._ask(GetInstance(user_id=user_id))
+        if instance.status is Status.FAILED:
+            raise ProcessError(instance.reason, instance=instance)
+        return instance
 
     def _ask(self, request: InitInstance | GetInstance, timeout: float | None = None) -> Instance:
         answer = self._bus.ask(request, InstanceAnswer, timeout=timeout)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import zmq
 
@@ -20,20 +20,31 @@ from bus.requests import Request
 
 _A = TypeVar("_A", bound=Answer)
 
+CONNECT_PATIENCE = 2.0
+"""Seconds until a manager that cannot be reached at all counts as not there."""
+
 
 class BusClient:
-    """Asks requests, from any number of threads; each thread has a socket of its own.
+    """Asks requests, from any number of threads.
 
     Every call has one deadline. An answer that comes after it is skipped by the next call, so a
     caller that gave up hurts nobody.
     """
 
-    def __init__(self, endpoint: str, *, timeout: float = 5.0) -> None:
-        """``timeout`` is in seconds, for calls that name none."""
+    def __init__(
+        self, endpoint: str, *, timeout: float = 5.0, context: zmq.Context[Any] | None = None
+    ) -> None:
+        """``timeout`` is in seconds, for calls that name none.
+
+        ``inproc://`` endpoints need the ``context`` of the hub, which must outlive the client.
+        """
         self._endpoint = endpoint
         self._timeout = timeout
-        self._context = zmq.Context()
-        self._local = threading.local()
+        self._own_context = context is None
+        self._context: zmq.Context[Any] = zmq.Context() if context is None else context
+        # The line used last is used next: there are no more than calls at the same time.
+        self._lines: list[_Line] = []
+        self._idle: list[_Line] = []
         self._numbers = itertools.count(1)
         self._calls = 0
         self._calls_changed = threading.Condition()
@@ -72,37 +83,15 @@ class BusClient:
                 self._calls_changed.notify_all()
 
     def _exchange(self, body: bytes, deadline: float) -> bytes | None:
-        socket = self._socket()
-        number = next(self._numbers).to_bytes(8, "big")
-        if not self._wait(socket, zmq.POLLOUT, deadline):
-            return None
-        socket.send_multipart([number, body])
-        while self._wait(socket, zmq.POLLIN, deadline):
-            frames = socket.recv_multipart()
-            if frames[0] == number:
-                return frames[-1]
-        return None
-
-    def _wait(self, socket: zmq.Socket[bytes], flag: int, deadline: float) -> bool:
-        poller = zmq.Poller()
-        poller.register(socket, flag)
-        poller.register(self._close_reader, zmq.POLLIN)
-        ready = dict(poller.poll(_milliseconds(deadline)))
-        if self._close_reader in ready:
-            raise _closed()
-        return socket in ready
-
-    def _socket(self) -> zmq.Socket[bytes]:
-        socket: zmq.Socket[bytes] | None = getattr(self._local, "socket", None)
-        if socket is None:
-            socket = self._context.socket(zmq.DEALER)
-            socket.linger = 0
-            socket.immediate = True  # a request must not wait in a queue for a later manager
-            socket.reconnect_ivl = 20
-            socket.reconnect_ivl_max = 500
-            socket.connect(self._endpoint)
-            self._local.socket = socket
-        return socket
+        try:
+            line = self._idle.pop()
+        except IndexError:
+            line = _Line(self._context, self._endpoint, self._close_reader)
+            self._lines.append(line)
+        try:
+            return line.exchange(next(self._numbers).to_bytes(8, "big"), body, deadline)
+        finally:
+            self._idle.append(line)
 
     def close(self) -> None:
         """Close the sockets of all threads; calls that still wait raise :class:`Unavailable`."""
@@ -112,7 +101,10 @@ class BusClient:
             self._closed = True
             os.write(self._close_writer, b"\0")  # never read: it wakes every call that waits
             self._calls_changed.wait_for(lambda: self._calls == 0)
-        self._context.destroy(linger=0)  # only now: no thread is inside one of its sockets
+        for line in self._lines:  # only now: no thread is inside one of them
+            line.close()
+        if self._own_context:
+            self._context.term()
         os.close(self._close_reader)
         os.close(self._close_writer)
 
@@ -126,6 +118,50 @@ class BusClient:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+class _Line:
+    """One connection to the manager, used by one thread at a time."""
+
+    def __init__(self, context: zmq.Context[Any], endpoint: str, closing: int) -> None:
+        self._closing = closing
+        self._socket = context.socket(zmq.DEALER)
+        self._socket.linger = 0
+        self._socket.immediate = True  # a request must not wait in a queue for a later manager
+        self._socket.reconnect_ivl = 20
+        self._socket.reconnect_ivl_max = 500
+        self._socket.connect(endpoint)
+        self._poller = zmq.Poller()
+        self._poller.register(self._socket, zmq.POLLIN)
+        self._poller.register(closing, zmq.POLLIN)
+
+    def exchange(self, number: bytes, body: bytes, deadline: float) -> bytes | None:
+        """Return the answer with this number; None when none came in time."""
+        self._send([number, body], deadline)
+        while self._wait(zmq.POLLIN, deadline):
+            frames: list[bytes] = self._socket.recv_multipart()
+            if frames[0] == number:
+                return frames[-1]
+        return None
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._socket.close()
+
+    def _send(self, frames: list[bytes], deadline: float) -> None:
+        try:
+            self._socket.send_multipart(frames, zmq.NOBLOCK)
+        except zmq.Again:  # not connected yet, or nobody is there
+            if not self._wait(zmq.POLLOUT, min(deadline, time.monotonic() + CONNECT_PATIENCE)):
+                raise Unavailable("The manager is not there", retry_after=1) from None
+            self._socket.send_multipart(frames)
+
+    def _wait(self, flag: int, deadline: float) -> bool:
+        self._poller.register(self._socket, flag)
+        ready = dict(self._poller.poll(_milliseconds(deadline)))
+        if self._closing in ready:
+            raise _closed()
+        return self._socket in ready
 
 
 def _closed() -> Unavailable:

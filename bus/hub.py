@@ -29,6 +29,7 @@ import zmq
 
 from bus import codec
 from bus.answers import Answer, ErrorAnswer, EventsAnswer
+from bus.client import BusClient
 from bus.errors import InternalError, PblmError, Unavailable
 from bus.events import Event, Heartbeat
 from bus.requests import GetEvents, Request
@@ -42,6 +43,9 @@ MAX_TURN = 100
 """Messages taken from one socket before the others get their turn."""
 EVENT_HIGH_WATER_MARK = 100_000
 """Events that wait for one slow subscriber before ZeroMQ drops further ones."""
+
+LOCAL_ENDPOINT = "inproc://commands"
+"""Where clients in the same process connect, with the hub's own context: half the way."""
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +69,7 @@ class Hub:
         self._seq = 0
         self._history: deque[Any] = deque(maxlen=history)
         self._heartbeat = heartbeat
-        self._outbox: deque[tuple[list[bytes], Answer] | Event] = deque()
+        self._outbox: deque[tuple[bytes, ...] | Event] = deque()
         self._wake_reader, self._wake_writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._wake_lock = threading.Lock()
         self._released = False
@@ -76,6 +80,7 @@ class Hub:
         self._bound: list[str] = []
         try:
             self._router = self._bind(zmq.ROUTER, command_endpoint)
+            self._router.bind(LOCAL_ENDPOINT)
             self._events = self._bind(zmq.XPUB, event_endpoint)
         except PblmError:
             self._release()
@@ -95,6 +100,10 @@ class Hub:
             reason = zmq.strerror(error.errno or 0)
             raise Unavailable(f"Cannot bind {endpoint}: {reason}") from error
         return socket
+
+    def client(self) -> BusClient:
+        """Return a client in the same process; close it before the hub."""
+        return BusClient(LOCAL_ENDPOINT, context=self._context)
 
     def start(self, handler: Handler) -> None:
         """Serve from now on; ``handler`` must not block and may answer from any thread."""
@@ -127,9 +136,10 @@ class Hub:
             os.close(self._wake_reader)
             os.close(self._wake_writer)
 
-    def _send(self, item: tuple[list[bytes], Answer] | Event) -> None:
+    def _send(self, item: tuple[bytes, ...] | Event) -> None:
         self._outbox.append(item)
-        self._wake()
+        if threading.current_thread() is not self._thread:  # else it is sent before it sleeps
+            self._wake()
 
     def _wake(self) -> None:
         with self._wake_lock, contextlib.suppress(BlockingIOError):  # full of wake-ups already
@@ -161,6 +171,7 @@ class Hub:
                 self._receive()
             if self._events in ready:
                 self._greet()
+            self._flush()
         except Exception:
             log.exception("hub: a turn failed; going on")
 
@@ -170,8 +181,7 @@ class Hub:
             if isinstance(item, Event):
                 self._publish_now(item)
             else:
-                frames, answer = item
-                self._router.send_multipart([*frames, codec.encode(answer)])
+                self._router.send_multipart(item)
 
     def _publish_now(self, event: Event) -> None:
         numbered = not isinstance(event, Heartbeat)
@@ -193,9 +203,10 @@ class Hub:
 
     def _receive(self) -> None:
         for _ in range(MAX_TURN):
-            if not self._router.poll(0):
+            try:
+                *frames, body = self._router.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
                 return
-            *frames, body = self._router.recv_multipart()
             if not 1 <= len(frames) <= 4:
                 log.warning("hub: dropped a message of %d frames", len(frames) + 1)
                 continue
@@ -203,7 +214,7 @@ class Hub:
 
     def _handle(self, frames: list[bytes], body: bytes) -> None:
         def reply(answer: Answer) -> None:
-            self._send((frames, answer))
+            self._send((*frames, codec.encode(answer)))
 
         try:
             request = codec.decode_request(body)

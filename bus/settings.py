@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import math
 import os
@@ -246,7 +247,8 @@ class Settings:
                 )
             if scheme == "tcp" and not is_loopback(address.rpartition(":")[0]):
                 raise _refusal(name, endpoint, "tcp:// on loopback only: it has no access control")
-            if scheme not in ("ipc", "tcp") or not address:
+            # An abstract Unix socket (ipc://@name) has no file, so nobody would be kept out.
+            if scheme not in ("ipc", "tcp") or not address or address.startswith("@"):
                 raise _refusal(name, endpoint, "an ipc:// or loopback tcp:// endpoint")
 
     def _check_exposure(self) -> None:
@@ -259,6 +261,7 @@ class Settings:
             )
 
 
+@functools.lru_cache(maxsize=256)
 def is_loopback(host: str) -> bool:
     """Whether ``host`` names this machine only."""
     host = host.strip("[]").lower()

@@ -1,20 +1,18 @@
-"""The bare thing: ``Popen`` with the manager's own flags, and polling for health every 2 ms."""
+"""The bare thing: ``Popen`` of PocketBase as it comes, and polling for health every 2 ms."""
 
 from __future__ import annotations
 
 import http.client
 import subprocess
 import time
+from pathlib import Path
 from types import TracebackType
 
-from actors import recipe
 from actors.layout import Layout, make_private_directory
 from tests.benchmarks.plan import Plan, free_ports
 
 POLL = 0.002
 PATIENCE = 30.0
-NO_LOCK = -1
-"""The bare thing takes no lock of the directory."""
 
 
 def serves(port: int) -> bool:
@@ -46,6 +44,8 @@ class Bare:
         self._binary = plan.binary
         self._layout = Layout(root=root, control=root / ".control")
         self._layout.prepare()
+        self._empty = root / "empty"
+        make_private_directory(self._empty)
         self._first_port = free_ports(ports)
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -53,13 +53,13 @@ class Bare:
         """Return the seconds from ``Popen`` to the first answer."""
         port = self._first_port + offset
         make_private_directory(self._layout.data(user_id))
-        spec = recipe.serve(self._binary, self._layout, user_id, port, lock=NO_LOCK)
-        with open(spec.log, "ab") as log:
+        data = self._layout.data(user_id)
+        with open(self._layout.log(user_id), "ab") as log:
             began = time.perf_counter()
             self._running[user_id] = subprocess.Popen(
-                spec.argv,
-                env=spec.env,
-                cwd=spec.cwd,
+                self._command(data, port),
+                env={"PATH": "", "HOME": str(data)},
+                cwd=data,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -68,6 +68,21 @@ class Bare:
             )
         wait_until_serving(port)
         return time.perf_counter() - began
+
+    def _command(self, data: Path, port: int) -> list[str]:
+        """PocketBase as it comes: no template, no bootstrap."""
+        return [
+            self._binary,
+            "serve",
+            f"--http=127.0.0.1:{port}",
+            f"--dir={data}",
+            f"--migrationsDir={self._empty}",
+            f"--hooksDir={self._empty}",
+            f"--publicDir={self._empty}",
+            "--automigrate=0",
+            "--hooksWatch=0",
+            "--dev=0",
+        ]
 
     def stop(self, user_id: str, *, kill: bool = False) -> None:
         """End the user's PocketBase."""
