@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def serve(settings: Settings) -> int:
-    """Run the manager until SIGINT or SIGTERM."""
+    """Run the manager until SIGINT, SIGTERM or SIGHUP."""
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
     )
@@ -98,16 +98,18 @@ def serve(settings: Settings) -> int:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     signals: queue.SimpleQueue[int] = queue.SimpleQueue()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _frame: signals.put(number))
     house = House(settings)
     for finding in house.actors.examine():
         if finding.level is not Level.OK:
             log.warning("%s: %s; %s", finding.name, finding.what, finding.fix)
-    house.open()
-    announce(settings)
-    log.info("%s: stopping", signal.Signals(signals.get()).name)
-    house.close(signals)
+    try:
+        house.open()
+        announce(settings)
+        log.info("%s: stopping", signal.Signals(signals.get()).name)
+    finally:
+        house.close(signals)
     log.info("stopped")
     return 0
 
@@ -124,11 +126,18 @@ def tell_findings(settings: Settings, instances: int) -> int:
 
 
 def announce(settings: Settings) -> None:
-    """Say where everything is."""
-    print(f"API        http://{settings.api_host}:{settings.api_port}")
-    print(f"commands   {settings.command_endpoint}")
-    print(f"events     {settings.event_endpoint}")
-    print(f"databases  {settings.user_dbs_path}", flush=True)
+    """Say where everything is, if anybody can hear it."""
+    lines = (
+        f"API        http://{settings.api_host}:{settings.api_port}",
+        f"commands   {settings.command_endpoint}",
+        f"events     {settings.event_endpoint}",
+        f"databases  {settings.user_dbs_path}",
+    )
+    try:
+        print("\n".join(lines), flush=True)
+    except OSError as error:
+        log.warning("nobody hears where everything is: %s", error)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the end
 
 
 if __name__ == "__main__":

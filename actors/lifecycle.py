@@ -351,7 +351,7 @@ class Lifecycle:
 
     def _delay(self, error: StartError, *, was_running: bool) -> float | None:
         """In how many seconds it is tried again; None: not before somebody asks for it."""
-        slowed = self._services.breaker.failed(self._user_id)
+        slowed = was_running and self._services.breaker.failed(self._user_id)
         if REMEDY[error.failure.cause] is Remedy.PERSON:
             return None
         delay = self._services.policy.delay(self._failures, was_running=was_running)

@@ -13,6 +13,7 @@ subscriber that it missed the last events.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import logging
 import os
 import threading
@@ -78,15 +79,18 @@ class Hub:
         self._thread: threading.Thread | None = None
         self._context = zmq.Context()
         self._bound: list[str] = []
+        self._claims: list[int] = []
         try:
-            self._router = self._bind(zmq.ROUTER, command_endpoint)
+            self._router = self._bind(zmq.ROUTER, command_endpoint, "PB_COMMAND_ENDPOINT")
             self._router.bind(LOCAL_ENDPOINT)
-            self._events = self._bind(zmq.XPUB, event_endpoint)
+            self._events = self._bind(zmq.XPUB, event_endpoint, "PB_EVENT_ENDPOINT")
         except PblmError:
             self._release()
             raise
 
-    def _bind(self, kind: int, endpoint: str) -> zmq.Socket[bytes]:
+    def _bind(self, kind: int, endpoint: str, setting: str) -> zmq.Socket[bytes]:
+        if endpoint.startswith("ipc://"):
+            self._claim(Path(endpoint.removeprefix("ipc://")), setting)
         socket = self._context.socket(kind)
         socket.linger = 0
         socket.maxmsgsize = MAX_MESSAGE
@@ -98,8 +102,20 @@ class Hub:
             self._bound.append(endpoint)
         except zmq.ZMQError as error:
             reason = zmq.strerror(error.errno or 0)
-            raise Unavailable(f"Cannot bind {endpoint}: {reason}") from error
+            raise Unavailable(f"{setting}={endpoint!r}: cannot bind it: {reason}") from error
         return socket
+
+    def _claim(self, path: Path, setting: str) -> None:
+        """Keep others off the socket: ZeroMQ would take it away from whoever serves it."""
+        try:
+            fd = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise Unavailable(f"{setting}: cannot make {path}: {error.strerror}") from error
+        self._claims.append(fd)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Unavailable(f"{setting}: another manager serves {path}; set another") from None
 
     def client(self) -> BusClient:
         """Return a client in the same process; close it before the hub."""
@@ -131,6 +147,8 @@ class Hub:
         for endpoint in self._bound:
             if endpoint.startswith("ipc://"):
                 Path(endpoint.removeprefix("ipc://")).unlink(missing_ok=True)
+        for fd in self._claims:
+            os.close(fd)
         with self._wake_lock:  # a late answer must not write into a file that took the number
             self._released = True
             os.close(self._wake_reader)
