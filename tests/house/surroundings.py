@@ -1,0 +1,95 @@
+"""What the tests look at outside the manager: ports, processes, conditions that come true."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+import select
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from actors.ports import is_free
+
+PATIENCE = 20.0
+"""Seconds until a test gives up on what must come."""
+_PAUSE = 0.005
+_next_port = itertools.count(random.randrange(10_000, 25_000, 10))
+
+
+def free_ports(count: int) -> int:
+    """Return the first of ``count`` free ports in a row, which nobody else in this run is given.
+
+    They lie below those that the system gives to outgoing connections.
+    """
+    while True:
+        ports = [10_000 + next(_next_port) % 22_000 for _ in range(count)]
+        if ports[-1] - ports[0] == count - 1 and all(is_free(port) for port in ports):
+            return ports[0]
+
+
+def eventually(condition: Callable[[], bool], what: str, within: float = PATIENCE) -> None:
+    """Return as soon as ``condition()`` is true; for what no event tells."""
+    deadline = time.monotonic() + within
+    never = threading.Event()
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {within:g} s: {what}"
+        never.wait(_PAUSE)
+
+
+def await_end(pid: int, within: float = PATIENCE) -> None:
+    """Return as soon as the process is gone."""
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        ended, _, _ = select.select([fd], [], [], within)
+        assert ended, f"pid {pid} still lives after {within:g} s"
+    finally:
+        os.close(fd)
+
+
+def command_line(pid: int) -> list[str]:
+    """Return the words of the process's command line; none when it is gone."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
+    except OSError:
+        return []
+    return words.removesuffix("\0").split("\0") if words else []
+
+
+def servers_under(root: Path) -> list[int]:
+    """Return the processes that serve a directory under ``root``."""
+    pids = [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
+    return [pid for pid in pids if any(f"--dir={root}/" in word for word in command_line(pid))]
+
+
+def sockets_under(root: Path) -> list[Path]:
+    """Return the socket files under ``root``."""
+    return [path for path in root.rglob("*") if path.is_socket()]
+
+
+def kill(pids: list[int]) -> None:
+    """End processes that are ours."""
+    for pid in pids:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+        await_end(pid)
+
+
+def listening_addresses(port: int) -> list[str]:
+    """Return the addresses, as the kernel writes them, that someone listens on at ``port``."""
+    found = []
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for line in Path(table).read_text().splitlines()[1:]:
+            local, state = line.split()[1], line.split()[3]
+            address, _, number = local.partition(":")
+            if int(number, 16) == port and state == "0A":
+                found.append(address)
+    return found
