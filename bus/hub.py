@@ -13,7 +13,6 @@ subscriber that it missed the last events.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
 import os
 import threading
@@ -30,6 +29,7 @@ import zmq
 
 from bus import codec
 from bus.answers import Answer, ErrorAnswer, EventsAnswer
+from bus.claim import Claim
 from bus.client import BusClient
 from bus.errors import InternalError, PblmError, Unavailable
 from bus.events import Event, Heartbeat
@@ -79,7 +79,7 @@ class Hub:
         self._thread: threading.Thread | None = None
         self._context = zmq.Context()
         self._bound: list[str] = []
-        self._claims: list[int] = []
+        self._claims: list[Claim] = []
         try:
             self._router = self._bind(zmq.ROUTER, command_endpoint, "PB_COMMAND_ENDPOINT")
             self._router.bind(LOCAL_ENDPOINT)
@@ -90,7 +90,10 @@ class Hub:
 
     def _bind(self, kind: int, endpoint: str, setting: str) -> zmq.Socket[bytes]:
         if endpoint.startswith("ipc://"):
-            self._claim(Path(endpoint.removeprefix("ipc://")), setting)
+            try:
+                self._claims.append(Claim(Path(endpoint.removeprefix("ipc://"))))
+            except Unavailable as error:
+                raise Unavailable(f"{setting}={endpoint!r}: cannot bind it: {error}") from error
         socket = self._context.socket(kind)
         socket.linger = 0
         socket.maxmsgsize = MAX_MESSAGE
@@ -104,18 +107,6 @@ class Hub:
             reason = zmq.strerror(error.errno or 0)
             raise Unavailable(f"{setting}={endpoint!r}: cannot bind it: {reason}") from error
         return socket
-
-    def _claim(self, path: Path, setting: str) -> None:
-        """Keep others off the socket: ZeroMQ would take it away from whoever serves it."""
-        try:
-            fd = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise Unavailable(f"{setting}: cannot make {path}: {error.strerror}") from error
-        self._claims.append(fd)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Unavailable(f"{setting}: another manager serves {path}; set another") from None
 
     def client(self) -> BusClient:
         """Return a client in the same process; close it before the hub."""
@@ -147,8 +138,8 @@ class Hub:
         for endpoint in self._bound:
             if endpoint.startswith("ipc://"):
                 Path(endpoint.removeprefix("ipc://")).unlink(missing_ok=True)
-        for fd in self._claims:
-            os.close(fd)
+        for claim in self._claims:
+            claim.close()
         with self._wake_lock:  # a late answer must not write into a file that took the number
             self._released = True
             os.close(self._wake_reader)

@@ -22,7 +22,12 @@ from tests.bus.parts import NOW, changed
 USER_IDS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}", fullmatch=True)
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "user_id": USER_IDS,
+    "to": USER_IDS,
     "limit": st.integers(1, requests.MAX_PAGE),
+    "seconds": st.integers(1, requests.MAX_TOKEN_SECONDS),
+    "collection": st.text(min_size=1, max_size=255),
+    "record_id": st.text(max_size=255),
+    "metadata": st.dictionaries(st.text(max_size=9), st.none() | st.integers(-9, 9), max_size=3),
 }
 
 

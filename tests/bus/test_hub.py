@@ -189,7 +189,7 @@ def test_tcp_on_loopback_works_too(bus: Bus, script: Script) -> None:
     """Endpoints may be TCP ports of this machine; a taken one is refused by name."""
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         endpoint = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
-        with pytest.raises(Unavailable, match=f"Cannot bind {endpoint}: Address already in use"):
+        with pytest.raises(Unavailable, match=f"{endpoint}.*Address already in use"):
             bus.hub(script, endpoints=Endpoints(endpoint, bus.endpoints.event))
     bus.hub(script, endpoints=Endpoints(endpoint, bus.endpoints.event))
     req = bus.socket(zmq.REQ, endpoint)
@@ -280,7 +280,7 @@ def test_a_hub_that_cannot_bind_says_so_and_leaves_nothing(
     """The refusal names the endpoint, and the socket that could be bound is gone again."""
     before = open_files()
     nowhere = f"ipc://{short_dir}/missing/events.sock"
-    with pytest.raises(Unavailable, match=f"^Cannot bind {nowhere}: No such file or directory$"):
+    with pytest.raises(Unavailable, match=f"{nowhere}.*: No such file or directory$"):
         Hub(command_endpoint=endpoints.command, event_endpoint=nowhere)
     assert open_files() == before
     assert list(short_dir.iterdir()) == []

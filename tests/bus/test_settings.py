@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bus.errors import SettingsError
-from bus.settings import MAX_IPC_PATH, Settings, find_pocketbase, is_loopback
+from bus.settings import MAX_IPC_PATH, SECRETS, Settings, find_pocketbase, is_loopback
 
 BASE = Path("dbs").absolute()
 DEFAULTS = [
@@ -51,7 +51,22 @@ GOOD: list[tuple[str, str, str, object]] = [
     ("PB_ON_EXIT", "stop", "on_exit", "stop"),
     ("PB_DISK_LOW_MIB", "1", "disk_low_mib", 1),
     ("PB_START_QUEUE", "5", "start_queue", 5),
+    ("PB_TEMPLATE_PATH", "/srv/template", "template_path", Path("/srv/template")),
+    ("PB_SUPERUSER_EMAIL", "op@example.com", "superuser_email", "op@example.com"),
+    ("PB_SUPERUSER_PASSWORD", "12345678", "superuser_password", "12345678"),
+    ("PB_ISOLATION", "uid", "isolation", "uid"),
+    ("PB_UID_BASE", "1000", "uid_base", 1_000),
+    ("PB_UID_RANGE", "1", "uid_range", 1),
+    ("PB_MEMORY_LIMIT_MIB", "128", "memory_limit_mib", 128),
+    ("PB_OPEN_FILES_LIMIT", "64", "open_files_limit", 64),
+    ("PB_DELETE_GRACE", "0", "delete_grace", 0.0),
 ]
+NEEDS = {
+    "PB_SUPERUSER_EMAIL": {"PB_SUPERUSER_PASSWORD": "12345678"},
+    "PB_SUPERUSER_PASSWORD": {"PB_SUPERUSER_EMAIL": "op@example.com"},
+}
+"""What a variable cannot be set without."""
+
 BAD = [
     ("PB_BINARY_PATH", "  "),
     ("PB_BASE_PORT", "0"),
@@ -96,6 +111,17 @@ BAD = [
     ("PB_ON_EXIT", "explode"),
     ("PB_DISK_LOW_MIB", "0"),
     ("PB_START_QUEUE", "1.5"),
+    ("PB_TEMPLATE_PATH", "  "),
+    ("PB_SUPERUSER_EMAIL", "nobody"),
+    ("PB_SUPERUSER_EMAIL", "a b@example.com"),
+    ("PB_SUPERUSER_PASSWORD", "1234567"),
+    ("PB_SUPERUSER_PASSWORD", "x" * 72),
+    ("PB_ISOLATION", "jail"),
+    ("PB_UID_BASE", "0"),
+    ("PB_UID_RANGE", "0"),
+    ("PB_MEMORY_LIMIT_MIB", "64"),
+    ("PB_OPEN_FILES_LIMIT", "few"),
+    ("PB_DELETE_GRACE", "-1"),
 ]
 
 
@@ -108,7 +134,18 @@ def test_a_setting_has_its_documented_default(attribute: str, value: object) -> 
 @pytest.mark.parametrize(("name", "text", "attribute", "value"), GOOD)
 def test_a_good_value_is_taken(name: str, text: str, attribute: str, value: object) -> None:
     """A value within what the variable takes becomes the setting."""
-    assert getattr(Settings.from_environ({name: text}), attribute) == value
+    environ = {name: text} | NEEDS.get(name, {})
+    assert getattr(Settings.from_environ(environ), attribute) == value
+
+
+def test_one_half_of_a_login_is_refused() -> None:
+    """An operator needs both an e-mail address and a password."""
+    for name, text in (
+        ("PB_SUPERUSER_EMAIL", "a@b.example"),
+        ("PB_SUPERUSER_PASSWORD", "12345678"),
+    ):
+        with pytest.raises(SettingsError, match="set both or neither"):
+            Settings.from_environ({name: text})
 
 
 @pytest.mark.parametrize(
@@ -119,7 +156,8 @@ def test_a_bad_value_is_refused_in_one_line(name: str, text: str) -> None:
     with pytest.raises(SettingsError) as refusal:
         Settings.from_environ({name: text})
     line = refusal.value.message
-    assert line.startswith(f"{name}={text!r}: takes ")
+    shown = "(hidden)" if name in SECRETS else text
+    assert line.startswith(f"{name}={shown!r}: takes ")
     assert line.partition(": takes ")[2]
     assert line.isprintable()
 

@@ -11,6 +11,7 @@ from bus.states import SETTLED, TRANSITIONS, Status, may_follow
 
 ALLOWED = {
     (None, Status.STARTING),
+    (None, Status.STOPPED),
     (Status.STARTING, Status.RUNNING),
     (Status.STARTING, Status.STOPPING),
     (Status.STARTING, Status.STOPPED),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import requests
+
 from tests.house.caller import Json
 from tests.house.manager import Manager
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bus.states import Status
 from tests.house.manager import Manager, manager_of, running_manager
 
 
@@ -88,6 +89,16 @@ def test_another_manager_has_the_directory() -> None:
         assert first.api.run("ann")["pid"] == before["pid"]
         with first.listen() as listener:
             assert set(listener.snapshot.instances) == {"ann"}
+
+
+def test_two_managers_never_share_their_sockets() -> None:
+    """A manager whose endpoint another one serves refuses to start; the other does not notice."""
+    with running_manager() as first, manager_of() as second:
+        second.environ["PB_COMMAND_ENDPOINT"] = first.settings.command_endpoint
+        assert "PB_COMMAND_ENDPOINT" in second.launch_refused()
+        with first.listen() as listener:
+            first.api.run("ann")
+            listener.until_status(Status.RUNNING)
 
 
 def test_a_killed_manager_does_not_lock_the_next_one_out(closed_manager: Manager) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from tests.house.manager import Manager, running_manager
 from tests.house.surroundings import eventually
 from tests.house.tenant import Tenant
-
 from tests.house.test_access import is_superuser, mint
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,8 +13,8 @@ import pytest
 from actors.ports import is_free
 from bus.states import Status
 from tests.house.listener import path
-from tests.house.manager import Manager, manager_of
-from tests.house.surroundings import eventually
+from tests.house.manager import RUN_ALL, Manager, manager_of
+from tests.house.surroundings import PATIENCE, eventually
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
 
@@ -105,3 +107,24 @@ def test_ctrl_c_in_a_terminal_does_not_reach_the_instances(manager: Manager) -> 
 
     assert os.getpgid(pid) != os.getpgid(manager.pid)
     assert os.getsid(pid) != os.getsid(manager.pid)
+
+
+def test_a_manager_that_cannot_print_still_ends(closed_manager: Manager) -> None:
+    """A full disk behind its standard output does not make it deaf to signals."""
+    with Path("/dev/full").open("wb") as full:
+        child = subprocess.Popen(
+            [sys.executable, str(RUN_ALL)],
+            env=closed_manager.environ,
+            cwd=closed_manager.root,
+            stdout=full,
+            stderr=subprocess.DEVNULL,
+        )
+    try:
+        eventually(lambda: not is_free(closed_manager.settings.api_port), "it listens")
+        assert closed_manager.api.call("GET", "/health/pb").status_code == 200
+        child.terminate()
+        assert child.wait(PATIENCE) == 0
+    finally:
+        child.kill()
+        child.wait()
+    closed_manager.check_nothing_left()

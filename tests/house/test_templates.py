@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import requests
+
 from tests.house.caller import Json
 from tests.house.manager import Manager, running_manager
 

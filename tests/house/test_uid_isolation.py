@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 import requests
-from tests.house.manager import Manager, running_manager
 
+from tests.house.manager import Manager, running_manager
 from tests.house.test_access import mint
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="changing the uid takes root")
