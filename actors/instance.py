@@ -185,7 +185,7 @@ class InstanceActor(pykka.ThreadingActor):
             self._life.adopt(process)
         elif record.desired is Desired.STOPPED or record.status is Status.STOPPING:
             self._recover_stopped(record)
-        elif record.failure is not None and REMEDY[record.failure.cause] is Remedy.PERSON:
+        elif record.status is Status.FAILED and _needs_a_person(record):
             log.info("%s: stays Failed: %s", self._user_id, record.reason)
         else:
             if record.status in (Status.STARTING, Status.RUNNING):
@@ -259,3 +259,7 @@ class InstanceActor(pykka.ThreadingActor):
             self.actor_ref.tell(fact)
         except pykka.ActorDeadError:
             log.debug("%s: too late: %r", self._user_id, fact)
+
+
+def _needs_a_person(record: Record) -> bool:
+    return record.failure is not None and REMEDY[record.failure.cause] is Remedy.PERSON

@@ -82,5 +82,5 @@ class PortRegistry(pykka.ThreadingActor):
 
     def _release(self, user_id: str) -> None:
         port = self._port_of.pop(user_id, None)
-        if port is not None:
+        if port is not None and self._user_of.get(port) == user_id:
             del self._user_of[port]

@@ -209,8 +209,8 @@ class Supervisor(pykka.ThreadingActor):
             wants_to_run = record.desired is Desired.RUNNING
             if wants_to_run or record.status not in SETTLED or record.pid is not None:
                 self._actor(record.user_id).tell(Recover())
-
-        self._keep_house()
+        self._disk.check()
+        self._later(HOUSEKEEPING, HousekeepingDue())
 
     def _keep_house(self) -> None:
         self._disk.check()

@@ -1,0 +1,229 @@
+"""What a probe is."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from queue import SimpleQueue
+
+import pytest
+import requests
+
+from actors.clock import LoopClock
+from actors.health import HealthChecker, check_health, serves
+from actors.process import ManagedProcess, Processes
+from actors.userdata import UserDataError, read_identity
+from tests.actors import server
+from tests.actors.children import ended, exit_code, spec, told
+from tests.actors.fakes import PATIENCE, make_database
+
+
+class Responder(HTTPServer):
+    """Answers every request with one status, and remembers what was asked."""
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+        self.asked: SimpleQueue[tuple[str, str]] = SimpleQueue()
+        super().__init__(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.01,))
+        self._thread.start()
+
+    def close(self) -> None:
+        self.shutdown()
+        self._thread.join()
+        self.server_close()
+
+
+class Handler(BaseHTTPRequestHandler):
+    def answer(self) -> None:
+        assert isinstance(self.server, Responder)
+        self.server.asked.put((self.command, self.path))
+        self.send_response(self.server.status)
+        self.send_header("Location", "http://127.0.0.1:1/")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_GET = do_OPTIONS = answer  # noqa: N815
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        pass
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def checker(clock: LoopClock) -> Iterator[HealthChecker]:
+    checker = HealthChecker(clock, threads=2)
+    yield checker
+    checker.close()
+
+
+def respond(stack: ExitStack, status: int) -> Responder:
+    """Run a server until the test ends."""
+    responder = Responder(status)
+    stack.callback(responder.close)
+    return responder
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    data = tmp_path / "data"
+    make_database(data)
+    return data
+
+
+@pytest.fixture
+def port() -> int:
+    """Return a port that is free."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        number: int = taken.getsockname()[1]
+    return number
+
+
+def serve(processes: Processes, folder: Path, port: int, data: Path) -> ManagedProcess:
+    """Start a process that serves ``data`` on ``port``."""
+    return processes.spawn(spec(folder, sys.executable, server.__file__, str(port), str(data)))
+
+
+@pytest.mark.parametrize("status", [200, 204])
+def test_a_good_answer_is_healthy(stack: ExitStack, status: int) -> None:
+    """Any answer of success will do."""
+    responder = respond(stack, status)
+    check_health(responder.server_port)
+    assert responder.asked.get_nowait() == ("OPTIONS", "/api/health")
+
+
+@pytest.mark.parametrize("status", [404, 500, 503])
+def test_an_error_is_not_healthy(stack: ExitStack, status: int) -> None:
+    """An answer alone is not enough."""
+    with pytest.raises(requests.HTTPError):
+        check_health(respond(stack, status).server_port)
+
+
+def test_nobody_there_is_not_healthy(port: int) -> None:
+    """A port that nobody listens on is told as such."""
+    with pytest.raises(requests.ConnectionError):
+        check_health(port)
+
+
+def test_silence_is_not_healthy() -> None:
+    """Who accepts and does not answer has had its time."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        pytest.raises(requests.RequestException),
+    ):
+        check_health(silent.getsockname()[1], timeout=0.05)
+
+
+def test_no_proxy_stands_between(stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy of the environment is not asked about loopback."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    check_health(respond(stack, 200).server_port)
+
+
+def test_a_check_reports(stack: ExitStack, checker: HealthChecker, port: int) -> None:
+    """What a check finds comes to whom it was asked by: nothing, or what is wrong."""
+    reports: SimpleQueue[str | None] = SimpleQueue()
+    checker.check(respond(stack, 204).server_port, reports.put)
+    assert reports.get(timeout=PATIENCE) is None
+    checker.check(port, reports.put)
+    problem = reports.get(timeout=PATIENCE)
+    assert problem == "ConnectionError after 3 s at most"
+
+
+def test_a_closed_checker_does_nothing(clock: LoopClock, port: int) -> None:
+    """After close no probe is begun, and nobody is told anything."""
+    checker = HealthChecker(clock, threads=1)
+    checker.close()
+    checker.check(port, lambda problem: pytest.fail("reported"))
+
+
+def test_ready_is_told_with_the_identity(
+    processes: Processes, checker: HealthChecker, tmp_path: Path, port: int, data: Path
+) -> None:
+    """A new database is ready with its identity, once its own process serves it."""
+    process = serve(processes, tmp_path, port, data)
+    ready: SimpleQueue[str | None] = SimpleQueue()
+    with ended(process):
+        checker.await_ready(process, port, data, new=True, ready=ready.put)
+        assert ready.get(timeout=PATIENCE) == "first.js@1"
+        assert serves(process.pid, port, data)
+        assert not serves(process.pid, port, tmp_path)
+        assert not serves(process.pid, port + 1, data)
+
+
+def test_ready_is_told_without_reading_what_is_known(
+    processes: Processes, checker: HealthChecker, tmp_path: Path, port: int, data: Path
+) -> None:
+    """A known database is not asked for its identity again."""
+    process = serve(processes, tmp_path, port, data)
+    ready: SimpleQueue[str | None] = SimpleQueue()
+    with ended(process):
+        checker.await_ready(process, port, data, new=False, ready=ready.put)
+        assert ready.get(timeout=PATIENCE) is None
+
+
+def test_a_strangers_answer_is_not_ours(
+    stack: ExitStack, processes: Processes, checker: HealthChecker, tmp_path: Path, data: Path
+) -> None:
+    """When somebody else answers on the port, the process is not ready, until it has ended."""
+    stranger = respond(stack, 200)
+    process = processes.spawn(spec(tmp_path, "/bin/sleep", "600"))
+    with ended(process):
+        checker.await_ready(
+            process, stranger.server_port, data, new=False, ready=lambda _: pytest.fail("ready")
+        )
+        for _ in range(3):
+            assert stranger.asked.get(timeout=PATIENCE) == ("GET", "/api/health")
+    assert exit_code(process) == -9
+
+
+def test_who_exits_is_never_ready(
+    processes: Processes, checker: HealthChecker, clock: LoopClock, tmp_path: Path, port: int
+) -> None:
+    """Waiting ends with the process."""
+    process = processes.spawn(spec(tmp_path, "/bin/true"))
+    exits = told(process)
+    told_ready: list[str | None] = []
+    checker.await_ready(process, port, tmp_path, new=False, ready=told_ready.append)
+    exits.get(timeout=PATIENCE)
+    assert not told_ready
+
+
+def test_a_database_that_is_no_pocketbases_is_not_ready(
+    processes: Processes,
+    checker: HealthChecker,
+    tmp_path: Path,
+    port: int,
+    data: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A new database without an identity is waited for, and ready when it has one."""
+    (data / "data.db").write_bytes(b"")
+    looked = threading.Event()
+
+    def looking(data: Path) -> str:
+        try:
+            return read_identity(data)
+        except UserDataError:
+            looked.set()
+            raise
+
+    monkeypatch.setattr("actors.health.read_identity", looking)
+    process = serve(processes, tmp_path, port, data)
+    ready: SimpleQueue[str | None] = SimpleQueue()
+    with ended(process):
+        checker.await_ready(process, port, data, new=True, ready=ready.put)
+        assert looked.wait(PATIENCE)
+        assert ready.empty()
+        make_database(data)
+        assert ready.get(timeout=PATIENCE) == "first.js@1"
