@@ -146,4 +146,4 @@ async def _answers(port: int) -> bool:
                 answer = await loop.sock_recv(connection, 64)
         except (OSError, TimeoutError):
             return False
-    return answer.startswith(b"HTTP/1.1 200 ")
+    return answer[:7] == b"HTTP/1." and answer[8:13] == b" 200 "

@@ -128,9 +128,7 @@ class ActorSystem:
         way through another thread.
         """
         if isinstance(request, GetInstance):
-            record = self.store.get(request.user_id)
-            found = None if record is None else record.instance(self.layout)
-            reply(InstanceAnswer(instance=found))
+            reply(as_known(self.store, self.layout, request.user_id))
             return
         if self._supervisor is None:
             raise Unavailable("The manager is not up yet", retry_after=1)
@@ -178,6 +176,12 @@ def _operator(settings: Settings, layout: Layout) -> Operator | None:
     return Operator.remembered(
         layout.control / "operator.json", settings.superuser_email, settings.superuser_password
     )
+
+
+def as_known(store: Store, layout: Layout, user_id: str) -> InstanceAnswer:
+    """Return the user's instance as the registry has it, or none."""
+    record = store.get(user_id)
+    return InstanceAnswer(instance=None if record is None else record.instance(layout))
 
 
 def check_binary(path: str) -> None:

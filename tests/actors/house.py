@@ -16,6 +16,7 @@ from actors.breaker import FleetBreaker
 from actors.clock import FakeClock
 from actors.facts import Asked, HealthProven, Recover, ReleasePort
 from actors.instance import InstanceActor
+from actors.isolation import Isolation
 from actors.layout import Layout
 from actors.ports import PortRegistry
 from actors.records import Record
@@ -25,11 +26,13 @@ from actors.start_queue import StartQueue
 from actors.store import Store
 from actors.strays import Strays
 from actors.supervisor import Supervisor
+from actors.system import as_known
+from actors.template import Template
 from actors.userdata import read_identity
 from bus.answers import Answer, ErrorAnswer, InstanceAnswer
 from bus.events import Event, StatusChanged
 from bus.instance import Instance
-from bus.requests import GetHealth, InitInstance, Request, StopInstance
+from bus.requests import GetHealth, GetInstance, InitInstance, Request, StopInstance
 from bus.settings import Settings
 from bus.states import Status
 from tests.actors.fakes import PATIENCE, FakeHealth, FakeProcess, FakeProcesses, make_database
@@ -106,6 +109,8 @@ class House:
             health=self.health,
             processes=self.processes,
             strays=Strays(self.layout.root, self.processes.is_managed),
+            template=Template(None, self.layout, "0.40.6"),
+            isolation=Isolation(self.settings, self.layout, set()),
             publish=self._publish,
             policy=RestartPolicy(jitter=0.0),
             breaker=FleetBreaker(self.clock.monotonic, lambda: 1_000, lambda count: None),
@@ -148,6 +153,9 @@ class House:
     def ask_at_once(self, request: Request) -> Caller:
         """Ask, and go on."""
         caller = Caller()
+        if isinstance(request, GetInstance):
+            caller.answers.put(as_known(self.store, self.layout, request.user_id))
+            return caller
         self.supervisor.tell(Asked(request=request, reply=caller.answers.put))
         return caller
 

@@ -61,7 +61,9 @@ OBSERVED: list[tuple[str, Cause]] = [
 def test_every_observed_failure_has_its_cause(output: str, cause: Cause, exit_code: int) -> None:
     """What PocketBase writes at a failed start tells why, whatever its exit status."""
     status = ExitStatus(code=exit_code)
-    assert diagnose(status, f"2026/01/01 00:00:00 {output}", oom_killed=False) is cause
+    assert (
+        diagnose(status, f"2026/01/01 00:00:00 {output}", starting=True, oom_killed=False) is cause
+    )
 
 
 @pytest.mark.parametrize(
@@ -80,7 +82,7 @@ def test_a_silent_end_is_told_by_its_status(
     code: int | None, oom_killed: bool, cause: Cause
 ) -> None:
     """A signal has killed it, SIGKILL perhaps for want of memory; the rest is not known."""
-    assert diagnose(ExitStatus(code=code), "", oom_killed=oom_killed) is cause
+    assert diagnose(ExitStatus(code=code), "", starting=False, oom_killed=oom_killed) is cause
 
 
 @pytest.mark.parametrize(
@@ -136,3 +138,13 @@ def test_every_cause_has_its_remedy(cause: Cause) -> None:
 def test_an_exit_status_is_told_in_words(code: int | None, words: str) -> None:
     """How a process ended can be read."""
     assert str(ExitStatus(code=code)) == words
+
+
+def test_what_a_running_instance_wrote_is_no_cause() -> None:
+    """A hook may write anything; once an instance ran, only the want of memory is read there."""
+    for output in ("permission denied", "a.pb.js", "file is not a database"):
+        status = ExitStatus(code=1)
+        assert diagnose(status, output, starting=False, oom_killed=False) is Cause.UNKNOWN
+    output = "fatal error: runtime: out of memory"
+    status = ExitStatus(code=2)
+    assert diagnose(status, output, starting=False, oom_killed=False) is Cause.OUT_OF_MEMORY

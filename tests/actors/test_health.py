@@ -62,7 +62,7 @@ def stack() -> Iterator[ExitStack]:
 
 @pytest.fixture
 def checker(clock: LoopClock) -> Iterator[HealthChecker]:
-    checker = HealthChecker(clock, threads=2)
+    checker = HealthChecker(clock, threads=2, operator=None)
     yield checker
     checker.close()
 
@@ -142,7 +142,7 @@ def test_a_check_reports(stack: ExitStack, checker: HealthChecker, port: int) ->
 
 def test_a_closed_checker_does_nothing(clock: LoopClock, port: int) -> None:
     """After close no probe is begun, and nobody is told anything."""
-    checker = HealthChecker(clock, threads=1)
+    checker = HealthChecker(clock, threads=1, operator=None)
     checker.close()
     checker.check(port, lambda problem: pytest.fail("reported"))
 

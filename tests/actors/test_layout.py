@@ -88,7 +88,7 @@ def test_prepare_makes_private_directories(tmp_path: Path) -> None:
     for _ in range(2):
         layout.prepare()
     made = [path for path in (tmp_path / "dbs").rglob("*") if path.is_dir()]
-    assert {"run", "logs", "locks", "migrations", "hooks", "public"} <= {p.name for p in made}
+    assert {"run", "logs", "locks", "templates", "trash", "drafts"} <= {p.name for p in made}
     assert {stat.S_IMODE(path.stat().st_mode) for path in made} == {0o700}
 
 

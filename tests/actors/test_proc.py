@@ -30,6 +30,10 @@ def child(*words: str, cwd: Path | None = None, script: str = SERVE) -> Iterator
         process.kill()
 
 
+def owns(pid: int, port: int) -> bool:
+    return proc.listener(port) in proc.open_files(pid)
+
+
 def test_a_process_is_identified() -> None:
     """A process has its number, its start and the life of the machine."""
     first, second = proc.identify(os.getpid()), proc.identify(os.getpid())
@@ -150,18 +154,18 @@ def listening(host: str) -> Iterator[tuple[int, int]]:
 def test_a_process_owns_the_port_it_listens_on() -> None:
     """The listener owns the port; another process does not, and neither does who connects."""
     with listening("127.0.0.1") as (pid, port), child() as other:
-        assert proc.owns_port(pid, port)
-        assert not proc.owns_port(other, port)
+        assert owns(pid, port)
+        assert not owns(other, port)
         with socket.create_connection(("127.0.0.1", port)):
-            assert proc.owns_port(pid, port)
-            assert not proc.owns_port(os.getpid(), port)
-    assert not proc.owns_port(pid, port)
+            assert owns(pid, port)
+            assert not owns(os.getpid(), port)
+    assert not owns(pid, port)
 
 
 def test_a_port_of_another_address_is_not_owned() -> None:
     """Only loopback counts: PocketBase is told to listen there."""
     with listening("127.0.0.2") as (pid, port):
-        assert not proc.owns_port(pid, port)
+        assert not owns(pid, port)
 
 
 def test_open_files_are_listed(tmp_path: Path) -> None:

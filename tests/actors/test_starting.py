@@ -53,7 +53,8 @@ def test_it_is_launched_by_the_recipe(house: House) -> None:
     assert f"--dir={house.layout.data('alice')}" in spec.argv
     assert {"--automigrate=0", "--hooksWatch=0", "--dev=0"} < set(spec.argv)
     for kind in ("migrations", "hooks", "public"):
-        assert f"--{kind}Dir={house.layout.empty(kind)}" in spec.argv
+        path = house.services.template.directory(f"pb_{kind}")
+        assert f"--{kind}Dir={path}" in spec.argv
     assert (spec.cwd, spec.log) == (house.layout.data("alice"), house.layout.log("alice"))
     assert len(spec.keep_open) == 1
     assert spec.env["PATH"] == ""

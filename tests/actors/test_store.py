@@ -46,6 +46,9 @@ FULL = record(
     failure=Failure(cause=Cause.MIGRATION_FAILED, exit_code=-9, output="line 1\nline 2 ☂"),
     started_at=NOW + timedelta(seconds=1),
     stopped_at=NOW - timedelta(days=400),
+    uid=200_001,
+    deleted_at=NOW + timedelta(days=1),
+    renaming_to="somebody",
 )
 """A row with something else than the default in every column."""
 
