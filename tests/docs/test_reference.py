@@ -15,8 +15,11 @@ import falcon.testing
 import msgspec
 import pytest
 
+from api.access import TokenBody
 from api.app import create_app
+from api.ownership import ToBody
 from api.problems import HTTP_STATUS
+from api.users import InitBody
 from bus import codec, states
 from bus.answers import AnyAnswer
 from bus.causes import REMEDY
@@ -32,6 +35,13 @@ from tests.docs.pages import ROOT, anchors, page, sections
 REQUESTS = {cls.__name__: cls for cls in get_args(AnyRequest)}
 ANSWERS = {cls.__name__: cls for cls in get_args(AnyAnswer)}
 EVENTS = {cls.__name__: cls for cls in get_args(AnyEvent)}
+
+BODIES = {
+    "POST /api/users/{id}/init_pb": InitBody,
+    "POST /api/users/{id}/pb_token": TokenBody,
+    "POST /api/users/{id}/rename": ToBody,
+    "POST /api/users/{id}/clone": ToBody,
+}
 
 HANDWRITTEN = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
@@ -106,8 +116,9 @@ def test_every_transition_is_in_the_reference() -> None:
 def test_the_diagram_of_the_statuses_is_that_of_the_code() -> None:
     """The picture on the page is the one in the module."""
     text = inspect.getdoc(states) or ""
-    diagram = text.partition("::\n\n")[2].partition("\n\n``")[0]
-    assert f"```\n{textwrap.dedent(diagram)}\n```" in page("states").text
+    indented = re.match(r"(?: {4}.*\n)+", text.partition("::\n\n")[2])
+    assert indented is not None
+    assert f"```\n{textwrap.dedent(indented.group())}```" in page("states").text
 
 
 def test_every_request_and_answer_has_a_section() -> None:
@@ -188,7 +199,7 @@ def test_every_route_is_in_the_reference(app: Any) -> None:
     assert on_page == in_code
 
 
-@pytest.mark.parametrize("call", [t for t in sections("http") if re.match(r"[A-Z]+ /api/", t)])
+@pytest.mark.parametrize("call", [t for t in sections("http") if re.match(r"[A-Z]+ /", t)])
 def test_every_query_parameter_is_in_the_reference(app: Any, call: str) -> None:
     """What a call says that it takes, when asked for something else, is on the page."""
     method, path = call.replace("{id}", "alice").split()
@@ -198,6 +209,21 @@ def test_every_query_parameter_is_in_the_reference(app: Any, call: str) -> None:
     queries = re.search(r"\| query \|.*\n\|[-|]+\n((?:\|.*\n)+)", sections("http")[call].text)
     on_page = re.findall(r"^\| `(\w+)`", queries.group(1), re.MULTILINE) if queries else []
     assert (", ".join(sorted(on_page)) or "no query") == takes
+
+
+@pytest.mark.parametrize(("call", "body"), BODIES.items())
+def test_every_member_of_a_body_is_in_the_reference(call: str, body: type[msgspec.Struct]) -> None:
+    """The members of a call's body are on the page, and no others are."""
+    table = re.search(r"\| body \|.*\n\|[-|]+\n((?:\|.*\n)+)", sections("http")[call].text)
+    assert table is not None
+    on_page = re.findall(r"^\| `(\w+)`", table.group(1), re.MULTILINE)
+    assert on_page == [*body.__struct_fields__]
+
+
+def test_only_those_calls_take_a_body() -> None:
+    """No other call has a table of members."""
+    having = {title for title, each in sections("http").items() if "\n| body |" in each.text}
+    assert having == {*BODIES}
 
 
 def test_every_field_of_an_instance_is_in_the_reference() -> None:
