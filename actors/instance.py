@@ -191,7 +191,7 @@ class InstanceActor(pykka.ThreadingActor):
             if record.status in (Status.STARTING, Status.RUNNING):
                 reason = "Its process ended while no manager watched it"
                 self._keeper.enter(Status.FAILED, reason, **GONE)
-            self._life.start("The manager was started again", forced=True, **GONE)
+            self._life.start("It is to run", forced=True, **GONE)
 
     def _find_process(self, record: Record) -> ManagedProcess | None:
         """The process on record, if it lives and is that very process in every point."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -15,11 +15,18 @@ from actors.services import Services
 from actors.store import Store
 from bus.answers import InstanceAnswer
 from bus.errors import Conflict, PblmError
-from bus.events import InstanceDeleted, InstanceRenamed
+from bus.events import InstanceDeleted, InstanceRenamed, InstanceUndeleted
 from bus.requests import DeleteInstance, RenameInstance, UndeleteInstance
 from bus.states import Desired, Status
 
 OwnershipRequest = DeleteInstance | UndeleteInstance | RenameInstance
+
+REASONS = {
+    DeleteInstance: "The user was deleted",
+    UndeleteInstance: "The user was undeleted",
+    RenameInstance: "The user was renamed",
+}
+"""Why an instance was stopped."""
 
 
 class Ownership:
@@ -70,7 +77,8 @@ class Ownership:
         self._resume = runs and isinstance(request, RenameInstance)
         self._keeper.want(Desired.STOPPED)
         self._pending = request, reply
-        reason = f"{type(request).__name__} was asked for"
+        reason = REASONS[type(request)]
+        self._life.waiters.refuse(self._life.waiters.running, Conflict(reason))
         if self._life.process is not None:
             if self._keeper.status is not Status.STOPPING:
                 self._life.begin_stop(reason)
@@ -102,23 +110,36 @@ class Ownership:
             case DeleteInstance():
                 self._delete()
             case UndeleteInstance():
-                belongings.bring_back(self._services.layout, self._user_id)
-                self._keeper.note_strictly(deleted_at=None)
+                self._undelete()
             case RenameInstance(to=to):
                 return self._rename(to)
         return InstanceAnswer(instance=self._keeper.instance)
 
     def _delete(self) -> None:
-        if self._keeper.record.deleted_at is None:
-            self._keeper.note_strictly(deleted_at=self._services.clock.now())
+        deleted_at = self._keeper.record.deleted_at
+        if deleted_at is None:
+            deleted_at = self._services.clock.now()
+            self._keeper.note_strictly(deleted_at=deleted_at)
         belongings.put_away(self._services.layout, self._user_id)
         grace = timedelta(seconds=self._services.settings.delete_grace)
-        self._publish_deletion(grace)
+        self._publish_deletion(deleted_at + grace)
 
-    def _publish_deletion(self, grace: timedelta | None) -> None:
-        now = self._services.clock.now()
-        purge_at = None if grace is None else now + grace
-        self._services.publish(InstanceDeleted(at=now, user_id=self._user_id, purge_at=purge_at))
+    def _undelete(self) -> None:
+        belongings.bring_back(self._services.layout, self._user_id)
+        self._keeper.note_strictly(deleted_at=None)
+        now, instance = self._services.clock.now(), self._keeper.instance
+        assert instance is not None
+        self._services.publish(InstanceUndeleted(at=now, user_id=self._user_id, instance=instance))
+
+    def _publish_deletion(self, purge_at: datetime | None) -> None:
+        self._services.publish(
+            InstanceDeleted(
+                at=self._services.clock.now(),
+                user_id=self._user_id,
+                purge_at=purge_at,
+                instance=self._keeper.instance,
+            )
+        )
 
     def _rename(self, to: str) -> InstanceAnswer:
         store, layout = self._services.store, self._services.layout
@@ -130,9 +151,11 @@ class Ownership:
             renamed = store.rename(record, to)
         finally:
             self._renamed(Renamed(user_id=self._user_id, to=to))
-        now = self._services.clock.now()
-        self._services.publish(InstanceRenamed(at=now, user_id=self._user_id, to=to))
-        return InstanceAnswer(instance=renamed.instance(layout))
+        now, instance = self._services.clock.now(), renamed.instance(layout)
+        self._services.publish(
+            InstanceRenamed(at=now, user_id=self._user_id, to=to, instance=instance)
+        )
+        return InstanceAnswer(instance=instance)
 
 
 def finish_renames(store: Store, layout: Layout) -> None:

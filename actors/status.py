@@ -112,5 +112,5 @@ class StatusKeeper:
             if strict:
                 raise
             log.error("%s: %s", self._user_id, error.message)
-            self._services.store.put_in_memory(record)
+            self._services.store.owe(record)
         self._record = record

@@ -111,6 +111,7 @@ class Store:
         self._records: dict[str, Record] = {}
         self._user_ids: list[str] = []
         self._counts: Counter[Status] = Counter()
+        self._owed: set[str] = set()
         self._database, records = _open(path)
         for record in records:
             self._remember(record)
@@ -130,6 +131,7 @@ class Store:
                 database.execute(_PUT, [row[column] for column in COLUMNS])
                 if entered is not None:
                     self._put_history(database, row, entered)
+            self._owed.discard(record.user_id)
             self._remember(record)
 
     def _put_history(
@@ -146,6 +148,20 @@ class Store:
         with self._lock:
             rows = self._database.execute(query, [user_id]).fetchall()
         return [_read(dict(zip(fields, row, strict=True)), Transition) for row in rows]
+
+    def owe(self, record: Record) -> None:
+        """Change the row now, and write it when the disk takes it again (:meth:`catch_up`)."""
+        with self._lock:
+            self._owed.add(record.user_id)
+            self._remember(record)
+
+    def catch_up(self) -> None:
+        """Write what is owed. Raises as :meth:`put` does."""
+        for user_id in list(self._owed):
+            record = self._records.get(user_id)
+            if record is not None:
+                self.put(record)
+            self._owed.discard(user_id)
 
     def put_in_memory(self, record: Record) -> None:
         """Change the row for this life of the manager only."""

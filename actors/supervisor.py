@@ -214,6 +214,8 @@ class Supervisor(pykka.ThreadingActor):
 
     def _keep_house(self) -> None:
         self._disk.check()
+        with contextlib.suppress(PblmError):
+            self._services.store.catch_up()
         self._purge()
         self._services.health.run(self._services.strays.scan)
         self._later(HOUSEKEEPING, HousekeepingDue())

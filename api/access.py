@@ -72,6 +72,8 @@ class AccessResource:
     def on_put_metadata(self, req: falcon.Request, resp: falcon.Response, user_id: str) -> None:
         """``PUT /api/users/{id}/metadata``."""
         read_query(req)
+        if not req.content_length:
+            raise InvalidRequest("The body is needed: a JSON object")
         metadata = read_body(req, dict[str, Any])
         answer = self._bus.ask(PutMetadata(user_id=user_id, metadata=metadata), MetadataAnswer)
         _write(resp, {"user_id": user_id, "metadata": answer.metadata})

@@ -72,7 +72,10 @@ class OwnershipResource:
 
 
 def _to(req: falcon.Request) -> str:
-    return read_body(req, ToBody).to
+    to = read_body(req, ToBody).to
+    if not to:
+        raise InvalidRequest('The body is needed: {"to": "the new user id"}')
+    return to
 
 
 def _flag(text: str | None, name: str) -> bool:

@@ -58,15 +58,24 @@ class ActorReplaced(InstanceEvent, frozen=True, kw_only=True, tag="actor_replace
 
 
 class InstanceDeleted(InstanceEvent, frozen=True, kw_only=True, tag="instance_deleted"):
-    """The data were put away until ``purge_at``; null: they are gone."""
+    """The data were put away until ``purge_at``; null: they are gone, and so is the instance."""
 
     purge_at: datetime | None
+    instance: Instance | None
+
+
+class InstanceUndeleted(InstanceEvent, frozen=True, kw_only=True, tag="instance_undeleted"):
+    """The data are back."""
+
+    instance: Instance
 
 
 class InstanceRenamed(InstanceEvent, frozen=True, kw_only=True, tag="instance_renamed"):
     """What was this user's is user ``to``'s now."""
 
     to: str
+    instance: Instance
+    """As it is now, of user ``to``."""
 
 
 class ManagerEvent(Event, frozen=True, kw_only=True):
@@ -111,6 +120,7 @@ NumberedEvent = (
     StatusChanged
     | ActorReplaced
     | InstanceDeleted
+    | InstanceUndeleted
     | InstanceRenamed
     | DiskLow
     | DiskRecovered

@@ -13,7 +13,7 @@ import pytest
 
 from actors import process as module
 from actors.proc import ExitStatus
-from actors.process import LAST_OUTPUT, Processes, pocketbase_version
+from actors.process import LAST_OUTPUT, Processes, pocketbase_version, redacted
 from bus.causes import Cause
 from bus.errors import InstanceIOError, ProcessError
 from tests.actors.children import (
@@ -306,3 +306,12 @@ def test_the_version_is_what_the_binary_says(
 def test_a_binary_that_cannot_run_has_no_version() -> None:
     """Asking what is not there for its version is no error."""
     assert pocketbase_version("/no/such/pocketbase") is None
+
+
+def test_the_installers_token_is_told_to_nobody() -> None:
+    """PocketBase's link for the first superuser is a key: what is told has it cut out."""
+    link = "http://127.0.0.1:9000/_/#/pbinstall/eyJhbGciOiJIUzI1NiJ9.eyJpZCI6IjEifQ.c2ln"
+    told = redacted(f"(!) Launch the URL below:\n{link}\nand go on")
+
+    assert "eyJ" not in told
+    assert told.endswith("pbinstall/(hidden)\nand go on")

@@ -267,3 +267,14 @@ def test_a_locked_registry_is_an_io_error(store: Store) -> None:
     stranger.execute("ROLLBACK")
     stranger.close()
     store.put(record())
+
+
+def test_what_the_disk_refused_is_written_later(store: Store) -> None:
+    """A row that is owed is known at once, and on disk after catching up."""
+    row = record()
+    store.owe(row)
+    assert store.get(row.user_id) == row
+    query = "SELECT count(*) FROM instances"
+    assert store._database.execute(query).fetchone() == (0,)
+    store.catch_up()
+    assert reopened(store).get(row.user_id) == row

@@ -5,11 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from types import TracebackType
+from typing import TypeVar
 
-from bus.events import StatusChanged
+from bus.events import InstanceEvent, StatusChanged
 from bus.states import Status
 from bus.subscriber import Snapshot, Subscriber, Update
 from tests.house.surroundings import PATIENCE
+
+_E = TypeVar("_E", bound=InstanceEvent)
 
 
 class Listener:
@@ -43,6 +46,13 @@ class Listener:
     def until_status(self, status: Status, user_id: str | None = None) -> list[StatusChanged]:
         """Return the changes up to ``status`` (of ``user_id``, if given)."""
         return self.until(lambda one: one.status is status and user_id in (None, one.user_id))
+
+    def until_event(self, kind: type[_E]) -> _E:
+        """Return the first event of this kind from now on."""
+        while True:
+            update = self.receive()
+            if isinstance(update, kind):
+                return update
 
     def snapshot_with(self, has: Callable[[Snapshot], bool]) -> Snapshot:
         """Return the first snapshot from now on that ``has`` what is wanted."""

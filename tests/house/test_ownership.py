@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bus.events import InstanceDeleted, InstanceRenamed, InstanceUndeleted
 from tests.house.manager import Manager, running_manager
-from tests.house.surroundings import eventually
+from tests.house.surroundings import PATIENCE, eventually
 from tests.house.tenant import Tenant
 from tests.house.test_access import is_superuser, mint
 
@@ -32,6 +33,33 @@ def test_a_deleted_user_comes_back_whole(manager: Manager) -> None:
     assert manager.api.init_pb("del").status_code == 409
     assert post(manager, "del", "undelete") == 200
     assert Tenant(manager.api.run("del")).titles("things") == ["kept"]
+
+
+def test_a_deletion_answers_those_who_wait_for_a_start() -> None:
+    """``init_pb`` under way is a conflict when the user is deleted meanwhile."""
+    with running_manager(misbehaving_children=True) as manager:
+        waiting = manager.api.begin_init("silent.1")
+        eventually(lambda: manager.api.find("silent.1") is not None, "it starts")
+        assert delete(manager, "silent.1") == 200
+
+        assert waiting.result(PATIENCE).status_code == 409
+
+
+def test_a_subscriber_hears_of_it(manager: Manager) -> None:
+    """Deleting, undeleting and renaming are events that carry the instance as it is then."""
+    manager.api.run("heard")
+    with manager.listen("heard") as listener:
+        delete(manager, "heard")
+        deleted = listener.until_event(InstanceDeleted)
+        post(manager, "heard", "undelete")
+        undeleted = listener.until_event(InstanceUndeleted)
+        post(manager, "heard", "rename", to="told")
+        renamed = listener.until_event(InstanceRenamed)
+
+    assert deleted.instance is not None
+    assert deleted.instance.deleted_at is not None
+    assert undeleted.instance.deleted_at is None
+    assert (renamed.to, renamed.instance.user_id) == ("told", "told")
 
 
 def test_a_purged_user_is_gone(manager: Manager) -> None:

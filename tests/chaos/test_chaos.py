@@ -1,0 +1,41 @@
+"""What is promised, kept under real faults; ``python -m tests.chaos`` has the long run."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.chaos.boot import boot
+from tests.chaos.faults import FAULTS
+from tests.chaos.kills import kill_repeatedly
+from tests.chaos.run import plan, run
+
+SEED = 20
+SLACK = 3.0
+"""Seconds that a boot may take longer for 10,000 users on record, on a busy machine."""
+
+
+@pytest.mark.timeout(300)
+def test_every_kind_of_fault_is_survived() -> None:
+    """After one fault of each kind, every invariant holds."""
+    done = run(SEED, len(FAULTS), users=5)
+    assert {step.fault.kind for step in done.steps} == {fault.kind for fault in FAULTS}
+    assert done.writes > 0
+
+
+@pytest.mark.timeout(120)
+def test_killed_managers_leave_the_instances_alone() -> None:
+    """Ten killed managers later the same processes run."""
+    kill_repeatedly(10, SEED, instances=5)
+
+
+@pytest.mark.timeout(120)
+def test_boot_takes_time_for_those_who_run_only() -> None:
+    """10,000 known users do not delay the start of the few who are to run."""
+    few, many = boot(10, 10), boot(10_000, 10)
+    assert many.all_run < few.all_run + SLACK
+
+
+def test_the_same_seed_draws_the_same_faults() -> None:
+    """A run can be replayed."""
+    assert plan(7, 100) == plan(7, 100)
+    assert plan(7, 100) != plan(8, 100)
