@@ -235,7 +235,7 @@ class Lifecycle:
             Status.RUNNING,
             "It answers its health check",
             last_health_check=self._services.clock.now(),
-            version=self._services.version,
+            version=self._services.version or self.keeper.record.version,
             identity=identity or self.keeper.record.identity,
             exe=proc.executable(self.process.pid),
             failure=None,

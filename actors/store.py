@@ -230,7 +230,9 @@ class Store:
             return [self._records[user_id] for user_id in self._user_ids]
 
     def close(self) -> None:
-        """Close the database."""
+        """Write what is owed, if that is possible now, and close the database."""
+        with contextlib.suppress(InstanceIOError):
+            self.catch_up()
         with self._lock:
             self._database.close()
 
