@@ -122,13 +122,25 @@ class HealthChecker:
         polls = 0
         loop = asyncio.get_running_loop()
         while not process.exited:
-            if await _answers(port):
+            if _listens(port) and await _answers(port):
                 ready = await loop.run_in_executor(self._pool, look)
                 if ready is not None:
                     ready()
                     return
             await asyncio.sleep(FAST_POLL if polls < FAST_POLLS else SLOW_POLL)
             polls += 1
+
+
+def _listens(port: int) -> bool:
+    """Whether anybody may listen on loopback ``port``: the cheap look before :func:`_answers`.
+
+    On loopback the kernel knows of a refusal before it returns, also from a connect that does not
+    wait; it just tells it as the socket's error.
+    """
+    with socket.socket() as connection:
+        connection.setblocking(False)
+        connection.connect_ex(("127.0.0.1", port))
+        return connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
 
 
 async def _answers(port: int) -> bool:

@@ -210,6 +210,7 @@ class Supervisor(pykka.ThreadingActor):
             if wants_to_run or record.status not in SETTLED or record.pid is not None:
                 self._actor(record.user_id).tell(Recover())
         self._disk.check()
+        self._purge()
         self._later(HOUSEKEEPING, HousekeepingDue())
 
     def _keep_house(self) -> None:

@@ -257,13 +257,15 @@ class House:
 
         A round through all inboxes in which nothing was told proves that they are empty.
         """
-        told = -1
-        while told != self.tells:
+        for _ in range(1000):
             told = self.tells
             self._flush(self.supervisor, Asked(request=GetHealth(), reply=lambda answer: None))
             for actor in self.actors():
                 self._flush(actor, HealthProven(run=-1))
             self._flush(self.ports, ReleasePort(user_id="nobody"))
+            if told == self.tells:
+                return
+        raise AssertionError("the actors never come to rest")
 
     def _flush(self, ref: pykka.ActorRef[Any], message: object) -> None:
         # an actor that dies may swallow the question: then it is dead soon enough
