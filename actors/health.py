@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 import threading
 from collections.abc import Callable
@@ -31,6 +32,7 @@ READY_REQUEST = (
 Ready = Callable[[str | None], None]
 
 _thread = threading.local()
+log = logging.getLogger(__name__)
 
 
 def check_health(port: int, *, timeout: float = CHECK_TIMEOUT) -> None:
@@ -78,6 +80,9 @@ class HealthChecker:
                 check_health(port)
             except requests.RequestException as error:
                 report(f"{type(error).__name__} after {CHECK_TIMEOUT:g} s at most")
+            except Exception as error:  # unreported, this would have been the last check of it
+                log.exception("health check of port %d", port)
+                report(f"{error!r}")
             else:
                 report(None)
 

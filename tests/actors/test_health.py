@@ -140,6 +140,20 @@ def test_a_check_reports(stack: ExitStack, checker: HealthChecker, port: int) ->
     assert problem == "ConnectionError after 3 s at most"
 
 
+def test_a_check_that_fails_in_an_unforeseen_way_reports_too(
+    checker: HealthChecker, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a check ends with is told: without a report there would never be another check."""
+
+    def fail(port: int) -> None:
+        raise UnicodeError("unforeseen")
+
+    monkeypatch.setattr("actors.health.check_health", fail)
+    reports: SimpleQueue[str | None] = SimpleQueue()
+    checker.check(port, reports.put)
+    assert "unforeseen" in str(reports.get(timeout=PATIENCE))
+
+
 def test_a_closed_checker_does_nothing(clock: LoopClock, port: int) -> None:
     """After close no probe is begun, and nobody is told anything."""
     checker = HealthChecker(clock, threads=1, operator=None)
