@@ -10,7 +10,8 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["actors", "actors.*", "api", "api.*", "bus", "bus.*"]),
     package_data={
-        "actors": ["bootstrap/*.js", "py.typed"],
+        "actors": ["py.typed"],
+        "actors.data": ["bootstrap/*.js"],
         "api": ["py.typed"],
         "bus": ["py.typed"],
     },

@@ -15,6 +15,7 @@ import logging
 from collections.abc import Callable
 
 from actors import proc, recipe
+from actors.data.guard import check_data
 from actors.facts import (
     InstanceReady,
     PortReserved,
@@ -24,7 +25,6 @@ from actors.facts import (
     StrayGone,
     StrayTimedOut,
 )
-from actors.guard import check_data
 from actors.isolation import give
 from actors.layout import make_private_directory
 from actors.lock import DirectoryLock

@@ -15,9 +15,9 @@ import requests
 
 from actors import proc
 from actors.clock import LoopClock
-from actors.operator import Operator
+from actors.data.operator import Operator
+from actors.data.userdata import UserDataError, read_identity
 from actors.process import ManagedProcess
-from actors.userdata import UserDataError, read_identity
 
 CHECK_TIMEOUT = 3.0
 """How long a health check waits for an answer, in seconds."""

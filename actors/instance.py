@@ -15,7 +15,9 @@ from typing import Any
 
 import pykka
 
-from actors import proc, tokens, userdata
+from actors import proc
+from actors.data import tokens, userdata
+from actors.data.ownership import Ownership
 from actors.facts import (
     ActorFailed,
     Asked,
@@ -27,7 +29,6 @@ from actors.facts import (
     ShutDown,
 )
 from actors.lifecycle import GONE, Lifecycle
-from actors.ownership import Ownership
 from actors.process import ManagedProcess
 from actors.records import Record
 from actors.services import Services

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from actors.data.template import Template
 from actors.layout import Layout
 from actors.process import LaunchSpec
-from actors.template import Template
 
 
 def serve(

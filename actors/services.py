@@ -9,6 +9,8 @@ import pykka
 
 from actors.breaker import FleetBreaker
 from actors.clock import Clock
+from actors.data.template import Template
+from actors.facts import Reply
 from actors.health import HealthChecker
 from actors.isolation import Isolation
 from actors.layout import Layout
@@ -18,8 +20,8 @@ from actors.restart import RestartPolicy
 from actors.start_queue import StartQueue
 from actors.store import Store
 from actors.strays import Strays
-from actors.template import Template
 from bus.events import Event
+from bus.requests import Request
 from bus.settings import Settings
 
 
@@ -39,6 +41,8 @@ class Services:
     template: Template
     isolation: Isolation
     publish: Callable[[Event], None]
+    ask: Callable[[Request, Reply], None]
+    """Asks anything that can be asked over the bus; answered once, from any thread, errors too."""
     policy: RestartPolicy
     breaker: FleetBreaker
     version: str | None

@@ -10,6 +10,8 @@ from typing import Any
 
 import pykka
 
+from actors.data.ownership import finish_renames
+from actors.data.transfers import Transfers
 from actors.disk import MIB, DiskWatch, free_bytes
 from actors.facts import (
     ActorClosed,
@@ -27,9 +29,7 @@ from actors.facts import (
     ShutDown,
 )
 from actors.instance import InstanceActor
-from actors.ownership import finish_renames
 from actors.services import Services
-from actors.transfers import Transfers
 from bus.answers import ErrorAnswer, HealthAnswer, InstancesAnswer, MetadataAnswer
 from bus.errors import InternalError, NotFound, PblmError, Unavailable
 from bus.events import ActorReplaced

@@ -11,7 +11,10 @@ from contextlib import ExitStack
 import pykka
 
 from actors.breaker import WINDOW, FleetBreaker
+from actors.capability import Capabilities, Capability
 from actors.clock import LoopClock
+from actors.data.operator import Operator
+from actors.data.template import Template
 from actors.doctor import Finding, examine
 from actors.facts import Asked, HurryUp, Recover, ShutDown
 from actors.health import HealthChecker
@@ -19,7 +22,6 @@ from actors.isolation import Isolation
 from actors.isolation import publish as publish_tree
 from actors.layout import Layout
 from actors.lock import ManagerLock
-from actors.operator import Operator
 from actors.ports import PortRegistry
 from actors.process import Processes, pocketbase_version
 from actors.restart import RestartPolicy
@@ -28,9 +30,8 @@ from actors.start_queue import StartQueue
 from actors.store import Store
 from actors.strays import Strays
 from actors.supervisor import Supervisor
-from actors.template import Template
-from bus.answers import InstanceAnswer
-from bus.errors import ProcessError, Unavailable
+from bus.answers import ErrorAnswer, InstanceAnswer
+from bus.errors import PblmError, ProcessError, Unavailable
 from bus.events import Event, RestartsSlowed
 from bus.hub import Reply
 from bus.requests import GetInstance, Request
@@ -39,6 +40,9 @@ from bus.states import Desired, Status
 
 SPARE_PROBES = 8
 """Threads for health checks beyond those that starting instances may occupy."""
+
+CAPABILITIES: tuple[Callable[[Services], Capability], ...] = ()
+"""What the house can do beside the life of the instances, in the order in which it begins."""
 
 FEW_INSTANCES = 100
 """What the machine is examined for at least."""
@@ -63,6 +67,7 @@ class ActorSystem:
         self._closing = ExitStack()
         self._stopped = threading.Event()
         self._supervisor: pykka.ActorRef[Supervisor] | None = None
+        self._capabilities = Capabilities()
         check_binary(settings.binary_path)
         self.version = pocketbase_version(settings.binary_path)
         with ExitStack() as stack:
@@ -85,7 +90,22 @@ class ActorSystem:
         return examine(self.settings, instances=max(wanted, FEW_INSTANCES))
 
     def start(self, publish: Callable[[Event], None]) -> None:
-        """Start the actors; their events go to ``publish``."""
+        """Start the actors; their events go to ``publish``, and to the capabilities."""
+
+        def announce(event: Event) -> None:
+            publish(event)
+            self._capabilities.hear(event)
+
+        services = self._make_services(announce)
+        self._supervisor = Supervisor.start(services)
+        self._closing.callback(self._supervisor.stop)
+        for make in CAPABILITIES:
+            capability = make(services)
+            self._closing.callback(capability.close)
+            self._capabilities.add(capability)
+        self._supervisor.tell(Recover())
+
+    def _make_services(self, publish: Callable[[Event], None]) -> Services:
         settings = self.settings
         clock = LoopClock()
         self._closing.callback(clock.close)
@@ -96,7 +116,7 @@ class ActorSystem:
         ports = PortRegistry.start(settings.base_port, settings.port_range)
         self._closing.callback(ports.stop)
         processes = Processes(clock)
-        services = Services(
+        return Services(
             settings=settings,
             layout=self.layout,
             store=self.store,
@@ -109,6 +129,7 @@ class ActorSystem:
             template=self.template,
             isolation=self.isolation,
             publish=publish,
+            ask=self._ask,
             policy=RestartPolicy(),
             breaker=FleetBreaker(
                 clock.monotonic,
@@ -117,9 +138,6 @@ class ActorSystem:
             ),
             version=self.version,
         )
-        self._supervisor = Supervisor.start(services)
-        self._closing.callback(self._supervisor.stop)
-        self._supervisor.tell(Recover())
 
     def handle(self, request: Request, reply: Reply) -> None:
         """Pass a request to its owner. The hub's handler: never blocks.
@@ -130,12 +148,19 @@ class ActorSystem:
         if isinstance(request, GetInstance):
             reply(as_known(self.store, self.layout, request.user_id))
             return
-        if self._supervisor is None:
+        owner = self._capabilities.owner(request) or self._supervisor
+        if owner is None:
             raise Unavailable("The manager is not up yet", retry_after=1)
         try:
-            self._supervisor.tell(Asked(request=request, reply=reply))
+            owner.tell(Asked(request=request, reply=reply))
         except pykka.ActorDeadError as error:
             raise Unavailable("The actor system does not answer", retry_after=1) from error
+
+    def _ask(self, request: Request, reply: Reply) -> None:
+        try:
+            self.handle(request, reply)
+        except PblmError as error:
+            reply(ErrorAnswer.of(error))
 
     def stop_instances(self) -> None:
         """Begin to stop all instances, or to let go of them as ``PB_ON_EXIT`` has it.

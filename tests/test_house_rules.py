@@ -33,7 +33,7 @@ HOMES = {
     "waitress": ("api/",),
     "requests": ("actors/health.py",),
     "subprocess": ("actors/process.py",),
-    "sqlite3": ("actors/store.py", "actors/userdata.py"),
+    "sqlite3": ("actors/store.py", "actors/data/userdata.py"),
     "asyncio": ("actors/clock.py", "actors/health.py"),
     "time": ("bus/", "actors/clock.py"),
 }
@@ -145,12 +145,13 @@ def test_no_test_sleeps(file: str) -> None:
 
 def messages() -> list[type]:
     modules = [importlib.import_module(name) for name in MESSAGES]
-    return [
+    found = {
         value
         for module in modules
         for value in vars(module).values()
-        if inspect.isclass(value) and value.__module__ == module.__name__
-    ]
+        if inspect.isclass(value) and value.__module__.startswith(module.__name__)
+    }
+    return sorted(found, key=lambda cls: (cls.__module__, cls.__qualname__))
 
 
 @pytest.mark.parametrize("message", messages(), ids=lambda cls: f"{cls.__module__}.{cls.__name__}")

@@ -14,6 +14,8 @@ import pytest
 from actors import proc
 from actors.breaker import FleetBreaker
 from actors.clock import FakeClock
+from actors.data.template import Template
+from actors.data.userdata import read_identity
 from actors.facts import Asked, HealthProven, Recover, ReleasePort
 from actors.instance import InstanceActor
 from actors.isolation import Isolation
@@ -27,8 +29,6 @@ from actors.store import Store
 from actors.strays import Strays
 from actors.supervisor import Supervisor
 from actors.system import as_known
-from actors.template import Template
-from actors.userdata import read_identity
 from bus.answers import Answer, ErrorAnswer, InstanceAnswer
 from bus.events import Event, StatusChanged
 from bus.instance import Instance
@@ -112,6 +112,7 @@ class House:
             template=Template(None, self.layout, "0.40.6"),
             isolation=Isolation(self.settings, self.layout, set()),
             publish=self._publish,
+            ask=lambda request, reply: self.supervisor.tell(Asked(request=request, reply=reply)),
             policy=RestartPolicy(jitter=0.0),
             breaker=FleetBreaker(self.clock.monotonic, lambda: 1_000, lambda count: None),
             version="0.40.6",

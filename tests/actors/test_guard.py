@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from actors.guard import check_data
+from actors.data.guard import check_data
+from actors.data.userdata import UserDataError, read_identity
 from actors.records import Record
-from actors.userdata import UserDataError, read_identity
 from bus.causes import Cause
 from bus.errors import InstanceIOError
 from tests.actors.fakes import make_database

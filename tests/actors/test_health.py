@@ -15,9 +15,9 @@ import pytest
 import requests
 
 from actors.clock import LoopClock
+from actors.data.userdata import UserDataError, read_identity
 from actors.health import HealthChecker, check_health, serves
 from actors.process import ManagedProcess, Processes
-from actors.userdata import UserDataError, read_identity
 from tests.actors import server
 from tests.actors.children import ended, exit_code, spec, told
 from tests.actors.fakes import PATIENCE, make_database

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from bus.errors import SettingsError
-from bus.settings import MAX_IPC_PATH, SECRETS, Settings, find_pocketbase, is_loopback
+from bus.settings import GROUPS, MAX_IPC_PATH, Settings, find_pocketbase, is_loopback
+from tests.bus.cases import BAD, GOOD, NEEDS
 
-BASE = Path("dbs").absolute()
 DEFAULTS = [
     ("base_port", 9000),
     ("port_range", 1000),
@@ -26,103 +26,7 @@ DEFAULTS = [
     ("max_starting", 2 * (os.cpu_count() or 1)),
     ("on_exit", "stop"),
 ]
-GOOD: list[tuple[str, str, str, object]] = [
-    ("PB_BINARY_PATH", "/opt/pocketbase", "binary_path", "/opt/pocketbase"),
-    ("PB_BASE_PORT", "1", "base_port", 1),
-    ("PB_BASE_PORT", "20000", "base_port", 20_000),
-    ("PB_PORT_RANGE", "56536", "port_range", 56_536),
-    ("PB_USER_DBS_PATH", "dbs", "user_dbs_path", BASE),
-    ("PB_USER_DBS_PATH", "/var/döbs", "user_dbs_path", Path("/var/döbs")),
-    ("PB_USER_DBS_PATH", "~/dbs", "user_dbs_path", Path.home() / "dbs"),
-    ("PB_API_HOST", "localhost", "api_host", "localhost"),
-    ("PB_API_HOST", "::1", "api_host", "::1"),
-    ("PB_API_HOST", "127.8.9.10", "api_host", "127.8.9.10"),
-    ("PB_API_PORT", "65535", "api_port", 65_535),
-    ("PB_API_TOKEN", "schlüssel", "api_token", "schlüssel"),
-    ("PB_COMMAND_ENDPOINT", "ipc:///run/c", "command_endpoint", "ipc:///run/c"),
-    ("PB_COMMAND_ENDPOINT", "tcp://127.0.0.1:5", "command_endpoint", "tcp://127.0.0.1:5"),
-    ("PB_EVENT_ENDPOINT", "tcp://[::1]:5", "event_endpoint", "tcp://[::1]:5"),
-    ("PB_EVENT_ENDPOINT", "tcp://localhost:5", "event_endpoint", "tcp://localhost:5"),
-    ("PB_HEALTH_INTERVAL", "0.25", "health_interval", 0.25),
-    ("PB_START_TIMEOUT", "86400", "start_timeout", 86_400.0),
-    ("PB_STOP_TIMEOUT", "1", "stop_timeout", 1.0),
-    ("PB_MAX_STARTING", "1", "max_starting", 1),
-    ("PB_ON_EXIT", "keep", "on_exit", "keep"),
-    ("PB_ON_EXIT", "stop", "on_exit", "stop"),
-    ("PB_DISK_LOW_MIB", "1", "disk_low_mib", 1),
-    ("PB_START_QUEUE", "5", "start_queue", 5),
-    ("PB_TEMPLATE_PATH", "/srv/template", "template_path", Path("/srv/template")),
-    ("PB_SUPERUSER_EMAIL", "op@example.com", "superuser_email", "op@example.com"),
-    ("PB_SUPERUSER_PASSWORD", "12345678", "superuser_password", "12345678"),
-    ("PB_ISOLATION", "uid", "isolation", "uid"),
-    ("PB_UID_BASE", "1000", "uid_base", 1_000),
-    ("PB_UID_RANGE", "1", "uid_range", 1),
-    ("PB_MEMORY_LIMIT_MIB", "128", "memory_limit_mib", 128),
-    ("PB_OPEN_FILES_LIMIT", "64", "open_files_limit", 64),
-    ("PB_DELETE_GRACE", "0", "delete_grace", 0.0),
-]
-NEEDS = {
-    "PB_SUPERUSER_EMAIL": {"PB_SUPERUSER_PASSWORD": "12345678"},
-    "PB_SUPERUSER_PASSWORD": {"PB_SUPERUSER_EMAIL": "op@example.com"},
-}
-"""What a variable cannot be set without."""
-
-BAD = [
-    ("PB_BINARY_PATH", "  "),
-    ("PB_BASE_PORT", "0"),
-    ("PB_BASE_PORT", "65536"),
-    ("PB_BASE_PORT", "-1"),
-    ("PB_BASE_PORT", "90.5"),
-    ("PB_BASE_PORT", "nine"),
-    ("PB_BASE_PORT", "9" * 5_000),
-    ("PB_PORT_RANGE", "0"),
-    ("PB_PORT_RANGE", "56537"),
-    ("PB_USER_DBS_PATH", "\t"),
-    ("PB_USER_DBS_PATH", "~no_such_user_here/dbs"),
-    ("PB_USER_DBS_PATH", "/dbs/\udcff"),
-    ("PB_API_HOST", "0.0.0.0"),
-    ("PB_API_HOST", "::"),
-    ("PB_API_HOST", "10.0.0.1"),
-    ("PB_API_HOST", "example.com"),
-    ("PB_API_HOST", "127.0.0.1.example.com"),
-    ("PB_API_PORT", "http"),
-    ("PB_API_PORT", "65536"),
-    ("PB_API_TOKEN", "   "),
-    ("PB_API_TOKEN", "\udcff"),
-    ("PB_COMMAND_ENDPOINT", "commands.sock"),
-    ("PB_COMMAND_ENDPOINT", "ipc://"),
-    ("PB_COMMAND_ENDPOINT", "tcp://0.0.0.0:5555"),
-    ("PB_COMMAND_ENDPOINT", "tcp://*:5555"),
-    ("PB_COMMAND_ENDPOINT", "tcp://10.0.0.1:5555"),
-    ("PB_COMMAND_ENDPOINT", "tcp://0.0.0.0;127.0.0.1:5555"),
-    ("PB_COMMAND_ENDPOINT", "inproc://commands"),
-    ("PB_COMMAND_ENDPOINT", "ipc:///" + "a" * MAX_IPC_PATH),
-    ("PB_EVENT_ENDPOINT", "tcp://example.com:5555"),
-    ("PB_EVENT_ENDPOINT", "udp://127.0.0.1:5555"),
-    ("PB_EVENT_ENDPOINT", "ipc:///" + "ä" * 60),
-    ("PB_HEALTH_INTERVAL", "0"),
-    ("PB_HEALTH_INTERVAL", "often"),
-    ("PB_START_TIMEOUT", "inf"),
-    ("PB_START_TIMEOUT", "-1"),
-    ("PB_STOP_TIMEOUT", "nan"),
-    ("PB_STOP_TIMEOUT", "86401"),
-    ("PB_MAX_STARTING", "0"),
-    ("PB_MAX_STARTING", "many"),
-    ("PB_ON_EXIT", "explode"),
-    ("PB_DISK_LOW_MIB", "0"),
-    ("PB_START_QUEUE", "1.5"),
-    ("PB_TEMPLATE_PATH", "  "),
-    ("PB_SUPERUSER_EMAIL", "nobody"),
-    ("PB_SUPERUSER_EMAIL", "a b@example.com"),
-    ("PB_SUPERUSER_PASSWORD", "1234567"),
-    ("PB_SUPERUSER_PASSWORD", "x" * 72),
-    ("PB_ISOLATION", "jail"),
-    ("PB_UID_BASE", "0"),
-    ("PB_UID_RANGE", "0"),
-    ("PB_MEMORY_LIMIT_MIB", "64"),
-    ("PB_OPEN_FILES_LIMIT", "few"),
-    ("PB_DELETE_GRACE", "-1"),
-]
+SECRETS = {each.metadata["name"] for each in fields(Settings) if each.metadata["secret"]}
 
 
 @pytest.mark.parametrize(("attribute", "value"), DEFAULTS)
@@ -247,3 +151,17 @@ def test_loopback_is_known(host: str) -> None:
 def test_what_is_not_loopback_is_not(host: str) -> None:
     """A name that only looks like this machine does not pass."""
     assert not is_loopback(host)
+
+
+def test_a_secret_is_not_shown() -> None:
+    """What is logged of the settings has neither tokens nor passwords."""
+    environ = {"PB_API_TOKEN": "sesame", "PB_SUPERUSER_PASSWORD": "open sesame"}
+    settings = Settings.from_environ(environ | {"PB_SUPERUSER_EMAIL": "a@b.example"})
+    assert {*environ} <= SECRETS
+    assert "sesame" not in repr(settings)
+
+
+def test_every_group_is_part_of_the_settings() -> None:
+    """No group is forgotten in the list, or among the bases."""
+    named = {each.name for group in GROUPS for each in fields(group)}
+    assert named == {each.name for each in fields(Settings)}

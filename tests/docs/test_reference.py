@@ -28,7 +28,8 @@ from bus.errors import PblmError
 from bus.events import AnyEvent, Event
 from bus.instance import Failure, Instance
 from bus.requests import AnyRequest
-from bus.settings import Settings
+from bus.settings import GROUPS, Settings
+from bus.settings.fields import Group
 from bus.states import TRANSITIONS, Status
 from tests.docs.pages import ROOT, anchors, page, sections
 
@@ -73,11 +74,15 @@ def default_of(field: msgspec.structs.FieldInfo) -> str:
     return "required" if field.required else msgspec.json.encode(field.default).decode()
 
 
-def test_every_setting_is_in_the_reference_with_its_default_and_what_it_takes() -> None:
-    """A setting is on its page as the code has it, and no other is."""
-    on_page = [(row[0], row[1], row[2]) for row in page("settings").rows()]
-    settings = [each.metadata for each in fields(Settings)]
-    assert on_page == [(each["name"], each["shown"], each["takes"]) for each in settings]
+@pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.TITLE)
+def test_every_setting_is_in_the_reference_with_its_default_and_what_it_takes(
+    group: type[Group],
+) -> None:
+    """A setting is under its group's heading as the code has it, and no other is."""
+    on_page = [(row[0], row[1], row[2]) for row in sections("settings")[group.TITLE].rows()]
+    inherited = {each.name for base in group.__bases__ for each in fields(base)}
+    own = [each.metadata for each in fields(group) if each.name not in inherited]
+    assert on_page == [(each["name"], each["shown"], each["takes"]) for each in own]
 
 
 def test_every_variable_that_a_page_names_is_a_setting() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.template import BOOTSTRAP
+from actors.data.template import BOOTSTRAP
 from bus.states import Status
 from tests.house.listener import path
 from tests.house.manager import Manager, running_manager

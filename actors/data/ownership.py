@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from actors import belongings
+from actors.data import belongings
 from actors.facts import Renamed, Reply
 from actors.layout import Layout
 from actors.lifecycle import Lifecycle

@@ -7,7 +7,7 @@ from pathlib import Path
 import bcrypt
 import msgspec
 
-from actors import userdata
+from actors.data import userdata
 
 ROUNDS = 10
 """bcrypt's cost, as PocketBase uses it."""

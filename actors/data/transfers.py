@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from actors import belongings
+from actors.data import belongings
 from actors.facts import Cloned, Reply
 from actors.services import Services
 from actors.status import StatusKeeper

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import jwt
 
-from actors.template import SERVICE_ID
-from actors.userdata import UserDataError, read_token_key
+from actors.data.template import SERVICE_ID
+from actors.data.userdata import UserDataError, read_token_key
 from bus.answers import TokenAnswer
 from bus.errors import InstanceIOError, NotFound
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from actors.data.userdata import UserDataError, read_identity
 from actors.records import Record
-from actors.userdata import UserDataError, read_identity
 from bus.causes import Cause
 from bus.errors import InstanceIOError
 

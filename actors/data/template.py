@@ -103,7 +103,7 @@ def _collect(source: Path | None) -> dict[str, bytes]:
     ours = f"pb_migrations/{BOOTSTRAP}"
     if ours in files:
         raise SettingsError(f"PB_TEMPLATE_PATH: {ours} is the name of the manager's own migration")
-    files[ours] = (resources.files("actors") / "bootstrap" / BOOTSTRAP).read_bytes()
+    files[ours] = (resources.files("actors.data") / "bootstrap" / BOOTSTRAP).read_bytes()
     return files
 
 

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from actors import userdata
+from actors.data import userdata
 from actors.layout import Layout, make_private_directory
 from bus.causes import Cause
 from bus.errors import InstanceIOError

@@ -1,0 +1,20 @@
+"""Answers: instances."""
+
+from __future__ import annotations
+
+from bus.answers.base import Answer
+from bus.instance import Instance
+
+
+class InstanceAnswer(Answer, frozen=True, kw_only=True, tag=True):
+    """To ``InitInstance``, ``StopInstance`` and ``GetInstance``."""
+
+    instance: Instance | None
+
+
+class InstancesAnswer(Answer, frozen=True, kw_only=True, tag=True):
+    """To ``ListInstances``: one page, how many match in all, and the cursor of the next page."""
+
+    instances: dict[str, Instance]
+    total: int
+    next: str | None

@@ -1,0 +1,31 @@
+"""Answers: the manager itself."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from bus.answers.base import Answer
+from bus.events import NumberedEvent
+
+
+class HealthAnswer(Answer, frozen=True, kw_only=True, tag=True):
+    """To ``GetHealth``."""
+
+    total_instances: int
+    running_instances: int
+    disk_free_bytes: int = 0
+    disk_low: bool = False
+    at: datetime
+
+
+class EventsAnswer(Answer, frozen=True, kw_only=True, tag=True):
+    """To ``GetEvents``.
+
+    With ``complete=False`` some of the events are no longer kept (or the epoch is another one):
+    the asker takes a fresh picture with ``ListInstances`` and goes on after ``head``.
+    """
+
+    epoch: str
+    head: int
+    complete: bool
+    events: list[NumberedEvent]

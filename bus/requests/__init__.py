@@ -1,0 +1,60 @@
+"""What can be asked of the manager: imperative, immutable, checked when made; one file per topic.
+
+A request says nothing about how it is answered; :mod:`bus.answers` does. A new one is named in
+:data:`AnyRequest`, and its owner in ``actors/system.py``.
+"""
+
+from __future__ import annotations
+
+from bus.requests.access import (
+    MAX_METADATA,
+    MAX_TOKEN_SECONDS,
+    GetMetadata,
+    MintToken,
+    PutMetadata,
+    RevokeTokens,
+)
+from bus.requests.base import Request, UserRequest
+from bus.requests.instances import MAX_PAGE, GetInstance, InitInstance, ListInstances, StopInstance
+from bus.requests.manager import GetEvents, GetHealth
+from bus.requests.ownership import CloneInstance, DeleteInstance, RenameInstance, UndeleteInstance
+
+AnyRequest = (
+    InitInstance
+    | StopInstance
+    | GetInstance
+    | MintToken
+    | RevokeTokens
+    | GetMetadata
+    | PutMetadata
+    | DeleteInstance
+    | UndeleteInstance
+    | RenameInstance
+    | CloneInstance
+    | ListInstances
+    | GetHealth
+    | GetEvents
+)
+
+__all__ = [
+    "MAX_METADATA",
+    "MAX_PAGE",
+    "MAX_TOKEN_SECONDS",
+    "AnyRequest",
+    "CloneInstance",
+    "DeleteInstance",
+    "GetEvents",
+    "GetHealth",
+    "GetInstance",
+    "GetMetadata",
+    "InitInstance",
+    "ListInstances",
+    "MintToken",
+    "PutMetadata",
+    "RenameInstance",
+    "Request",
+    "RevokeTokens",
+    "StopInstance",
+    "UndeleteInstance",
+    "UserRequest",
+]

@@ -1,0 +1,16 @@
+"""Requests: the manager itself."""
+
+from __future__ import annotations
+
+from bus.requests.base import Request
+
+
+class GetHealth(Request, frozen=True, kw_only=True, tag=True):
+    """How the manager itself is."""
+
+
+class GetEvents(Request, frozen=True, kw_only=True, tag=True):
+    """The events of ``epoch`` after number ``after``: what a subscriber missed."""
+
+    epoch: str
+    after: int

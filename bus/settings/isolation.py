@@ -1,0 +1,25 @@
+"""Settings: how the users' processes are kept apart, and their limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from bus.settings.fields import Group, at_least, count, one_of, setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class IsolationSettings(Group):
+    """See the module."""
+
+    TITLE: ClassVar[str] = "Isolation and limits"
+
+    isolation: str = setting("PB_ISOLATION", "`none` or `uid`", one_of("none", "uid"), "none")
+    uid_base: int = setting("PB_UID_BASE", "a uid from 1000", at_least(1000), 200_000)
+    uid_range: int = setting("PB_UID_RANGE", "how many, from 1", count, 65_536)
+    memory_limit_mib: int | None = setting(
+        "PB_MEMORY_LIMIT_MIB", "MiB, from 128", at_least(128), None, "none"
+    )
+    open_files_limit: int | None = setting(
+        "PB_OPEN_FILES_LIMIT", "how many, from 64", at_least(64), None, "none"
+    )

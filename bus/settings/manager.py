@@ -1,0 +1,42 @@
+"""All settings of the manager, in one object."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+from bus.settings.doors import DoorSettings
+from bus.settings.fields import Group, refusal
+from bus.settings.instances import InstanceSettings
+from bus.settings.isolation import IsolationSettings
+from bus.settings.template import TemplateSettings
+
+GROUPS: tuple[type[Group], ...] = (
+    InstanceSettings,
+    DoorSettings,
+    TemplateSettings,
+    IsolationSettings,
+)
+"""The groups, in the order of the reference."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(DoorSettings, TemplateSettings, IsolationSettings):
+    """The settings; each field's metadata holds its variable and what it takes."""
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Settings:
+        """Read the settings; raise :class:`SettingsError` naming the variable that is wrong.
+
+        A variable that is set to nothing counts as not set.
+        """
+        values = {}
+        for each in fields(cls):
+            text = environ.get(each.metadata["name"], "")
+            if text:
+                try:
+                    values[each.name] = each.metadata["parse"](text)
+                except ValueError:
+                    shown = "(hidden)" if each.metadata["secret"] else text
+                    raise refusal(each.metadata["name"], shown, each.metadata["takes"]) from None
+        return cls(**values)
