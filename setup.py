@@ -33,6 +33,7 @@ setup(
             "mypy>=1.15,<3",
             "pytest>=8.3,<10",
             "pytest-timeout>=2.3,<3",
+            "pytest-xdist>=3.6,<4",
             "ruff>=0.17,<0.18",
             "types-requests>=2.32,<3",
             "types-waitress>=3.0,<4",

@@ -9,7 +9,8 @@ from pathlib import Path
 from types import TracebackType
 
 from actors.layout import Layout, make_private_directory
-from tests.benchmarks.plan import Plan, free_ports
+from tests.benchmarks.plan import Plan
+from tests.ports import free_ports
 
 POLL = 0.002
 PATIENCE = 30.0

@@ -15,7 +15,8 @@ from types import TracebackType
 from typing import Any
 
 from bus.settings import Settings
-from tests.benchmarks.plan import Plan, free_ports
+from tests.benchmarks.plan import Plan
+from tests.ports import free_ports
 
 RUN_ALL = Path(__file__).resolve().parents[2] / "run_all.py"
 PATIENCE = 60.0

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass
 from pathlib import Path
-
-from actors.ports import is_free
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +44,3 @@ class Plan:
     root: Path
     binary: str
     counts: Counts
-
-
-def free_ports(count: int) -> int:
-    """Return the first of ``count`` free ports in a row, below those of outgoing connections."""
-    while True:
-        first = random.randrange(10_000, 32_000 - count)
-        if all(is_free(port) for port in range(first, first + count)):
-            return first

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from api.server import ApiServer
 from tests.benchmarks import load
 from tests.benchmarks.manager import Api, Manager
-from tests.benchmarks.plan import Plan, free_ports
+from tests.benchmarks.plan import Plan
 from tests.benchmarks.process import child
 from tests.benchmarks.table import Row, within
+from tests.ports import free_ports
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

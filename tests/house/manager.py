@@ -21,7 +21,8 @@ from bus.subscriber import Subscriber
 from tests.house import misbehaving
 from tests.house.caller import Caller
 from tests.house.listener import Listener
-from tests.house.surroundings import PATIENCE, free_ports, kill, servers_under, sockets_under
+from tests.house.surroundings import PATIENCE, kill, servers_under, sockets_under
+from tests.ports import free_ports
 
 RUN_ALL = Path(__file__).resolve().parents[2] / "run_all.py"
 LAST_ANNOUNCED = b"databases"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 import os
-import random
 import select
 import signal
 import threading
@@ -12,23 +10,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from actors.ports import is_free
-
 PATIENCE = 20.0
 """Seconds until a test gives up on what must come."""
 _PAUSE = 0.005
-_next_port = itertools.count(random.randrange(10_000, 25_000, 10))
-
-
-def free_ports(count: int) -> int:
-    """Return the first of ``count`` free ports in a row, which nobody else in this run is given.
-
-    They lie below those that the system gives to outgoing connections.
-    """
-    while True:
-        ports = [10_000 + next(_next_port) % 22_000 for _ in range(count)]
-        if ports[-1] - ports[0] == count - 1 and all(is_free(port) for port in ports):
-            return ports[0]
 
 
 def eventually(condition: Callable[[], bool], what: str, within: float = PATIENCE) -> None:
