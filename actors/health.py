@@ -15,8 +15,9 @@ import requests
 
 from actors import proc
 from actors.clock import LoopClock
+from actors.data.database import UserDataError
 from actors.data.operator import Operator
-from actors.data.userdata import UserDataError, read_identity
+from actors.data.userdata import read_identity
 from actors.process import ManagedProcess
 
 CHECK_TIMEOUT = 3.0

@@ -17,6 +17,7 @@ import pykka
 
 from actors import proc
 from actors.data import tokens, userdata
+from actors.data.database import UserDataError
 from actors.data.ownership import Ownership
 from actors.facts import (
     ActorFailed,
@@ -164,7 +165,7 @@ class InstanceActor(pykka.ThreadingActor):
     def _revoke(self) -> int:
         try:
             return userdata.change_token_keys(self._initialised_data())
-        except userdata.UserDataError as error:
+        except UserDataError as error:
             raise InstanceIOError(f"IO error: the database cannot be written: {error}") from error
 
     def _initialised_data(self) -> Path:

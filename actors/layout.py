@@ -56,6 +56,10 @@ class Layout:
         """The file that is locked as long as a process serves the user's directory."""
         return self.control / "locks" / f"{directory_name(user_id)}.lock"
 
+    def swap(self, user_id: str) -> Path:
+        """Where other data wait to be put in the place of the user's, and what was there before."""
+        return self.control / "swaps" / directory_name(user_id)
+
     @property
     def registry(self) -> Path:
         """The database of the registry."""
@@ -71,6 +75,7 @@ class Layout:
             self.control / "locks",
             self.control / "trash",
             self.control / "drafts",
+            self.control / "swaps",
         ):
             make_private_directory(path)
 

@@ -7,8 +7,10 @@ import os
 import struct
 from pathlib import Path
 
+from actors.data.database import openings
 from bus.errors import SettingsError
 
+DMS = 128
 _FLOCK = "hhqqi"
 """``struct flock`` of 64-bit Linux (fcntl(2))."""
 
@@ -63,20 +65,41 @@ class DirectoryLock:
 
 
 def sqlite_holder(data: Path) -> int | None:
-    """Return the pid of a process that has the SQLite database in ``data`` open now, if any.
+    """Return the pid of another process that has the SQLite database in ``data`` open, if any.
 
     Every connection in WAL mode holds a shared lock on byte 128 of the ``-shm`` file
     (https://www.sqlite.org/walformat.html#wal_locks, DMS). PocketBase closes its connections
     after three idle minutes, so nobody found is no proof.
     """
+    path = data / "data.db-shm"
+    with openings.plain(data) as free:
+        return _probe(path) if free else _listed(path)
+
+
+def _probe(path: Path) -> int | None:
+    """Ask the kernel. Closing the file drops what locks this process has on it."""
     try:
-        fd = os.open(data / "data.db-shm", os.O_RDWR | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except OSError:
         return None
     try:
-        request = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 128, 1, 0)
+        request = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, DMS, 1, 0)
         answer = fcntl.fcntl(fd, fcntl.F_GETLK, request)
     finally:
         os.close(fd)
     kind, _, _, _, pid = struct.unpack(_FLOCK, answer)
     return None if kind == fcntl.F_UNLCK else pid
+
+
+def _listed(path: Path) -> int | None:
+    """Look it up in the list of all locks: slower, and without a file (proc_locks(5))."""
+    try:
+        inode = path.stat().st_ino
+    except OSError:
+        return None
+    for line in Path("/proc/locks").read_text().splitlines():
+        _, _, _, _, pid, file, first, last = line.replace("-> ", "").split()[:8]
+        covered = int(first) <= DMS and (last == "EOF" or int(last) >= DMS)
+        if covered and file.endswith(f":{inode}") and int(pid) not in (os.getpid(), -1):
+            return int(pid)
+    return None

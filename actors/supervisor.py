@@ -11,6 +11,7 @@ from typing import Any
 import pykka
 
 from actors.data.ownership import finish_renames
+from actors.data.swap import finish_swaps
 from actors.data.transfers import Transfers
 from actors.disk import MIB, DiskWatch, free_bytes
 from actors.facts import (
@@ -203,6 +204,7 @@ class Supervisor(pykka.ThreadingActor):
     def _recover(self) -> None:
         """Have every user go on who is to run, or was on the way somewhere."""
         finish_renames(self._services.store, self._services.layout)
+        finish_swaps(self._services.store, self._services.layout)
         records = self._services.store.records()
         self._services.strays.scan({record.process for record in records if record.process})
         for record in records:

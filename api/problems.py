@@ -10,10 +10,12 @@ import falcon
 import msgspec
 
 from bus.errors import (
+    BackupError,
     Conflict,
     Forbidden,
     InstanceIOError,
     InternalError,
+    InvalidBackup,
     InvalidRequest,
     InvalidUserId,
     NoPorts,
@@ -34,6 +36,8 @@ HTTP_STATUS: dict[type[PblmError], HTTPStatus] = {
     NotFound: HTTPStatus.NOT_FOUND,
     Conflict: HTTPStatus.CONFLICT,
     TooManyStarts: HTTPStatus.TOO_MANY_REQUESTS,
+    InvalidBackup: HTTPStatus.UNPROCESSABLE_ENTITY,
+    BackupError: HTTPStatus.INTERNAL_SERVER_ERROR,
     ProcessError: HTTPStatus.INTERNAL_SERVER_ERROR,
     InstanceIOError: HTTPStatus.INTERNAL_SERVER_ERROR,
     InternalError: HTTPStatus.INTERNAL_SERVER_ERROR,

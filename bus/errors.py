@@ -10,6 +10,8 @@
     |-- NotFound           not_found
     |-- Conflict           conflict
     |-- TooManyStarts      too_many_starts
+    |-- BackupError        backup_failed
+    |-- InvalidBackup      invalid_backup
     |-- StartError
     |   |-- ProcessError   process_error
     |   |-- InstanceIOError  io_error
@@ -93,6 +95,18 @@ class TooManyStarts(PblmError):
     """The queue of starts is full."""
 
     code = "too_many_starts"
+
+
+class BackupError(PblmError):
+    """A backup could not be made, kept or brought back; the user's data are as they were."""
+
+    code = "backup_failed"
+
+
+class InvalidBackup(PblmError):
+    """What was given is no backup that can be used: foreign, damaged, too old or too large."""
+
+    code = "invalid_backup"
 
 
 class StartError(PblmError):

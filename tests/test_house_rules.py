@@ -33,7 +33,7 @@ HOMES = {
     "waitress": ("api/",),
     "requests": ("actors/health.py",),
     "subprocess": ("actors/process.py",),
-    "sqlite3": ("actors/store.py", "actors/data/userdata.py"),
+    "sqlite3": ("actors/store.py", "actors/data/database.py"),
     "asyncio": ("actors/clock.py", "actors/health.py"),
     "time": ("bus/", "actors/clock.py"),
 }

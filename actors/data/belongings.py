@@ -7,7 +7,9 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from actors.data import userdata
+from actors.data import contents, userdata
+from actors.data.database import UserDataError
+from actors.data.swap import Swap
 from actors.layout import Layout, make_private_directory
 from bus.causes import Cause
 from bus.errors import InstanceIOError
@@ -15,6 +17,7 @@ from bus.errors import InstanceIOError
 
 def put_away(layout: Layout, user_id: str) -> None:
     """Move the user's data where nothing is started on it, until it is purged."""
+    Swap(layout, user_id).settle()
     with _refusals("put away"):
         _move(layout.data(user_id), layout.trash(user_id))
 
@@ -27,6 +30,7 @@ def bring_back(layout: Layout, user_id: str) -> None:
 
 def destroy(layout: Layout, user_id: str) -> None:
     """Remove everything of the user from the disk."""
+    Swap(layout, user_id).settle()
     with _refusals("remove"):
         for folder in (layout.data(user_id), layout.trash(user_id)):
             if folder.exists():
@@ -37,6 +41,7 @@ def destroy(layout: Layout, user_id: str) -> None:
 
 def rename(layout: Layout, old: str, new: str) -> None:
     """Have what was user ``old``'s be user ``new``'s; once done, doing it again is harmless."""
+    Swap(layout, old).settle()
     with _refusals("rename"):
         _move(layout.data(old), layout.data(new))
         _move(layout.log(old), layout.log(new))
@@ -55,7 +60,8 @@ def clone(layout: Layout, source: str, target: str) -> str:
             shutil.rmtree(draft)
         make_private_directory(draft)
         try:
-            identity = userdata.copy_with_new_secrets(layout.data(source), draft)
+            contents.copy_database(layout.data(source), draft)
+            identity = userdata.renew_secrets(draft)
             storage = layout.data(source) / "storage"
             if storage.exists():
                 shutil.copytree(storage, draft / "storage", ignore_dangling_symlinks=True)
@@ -77,7 +83,7 @@ def _move(source: Path, target: Path) -> None:
 def _refusals(what: str) -> Iterator[None]:
     try:
         yield
-    except (OSError, shutil.Error, userdata.UserDataError) as error:
+    except (OSError, shutil.Error, UserDataError) as error:
         raise InstanceIOError(
             f"IO error: cannot {what} the data: {error}", cause=Cause.IO_ERROR
         ) from error

@@ -6,16 +6,16 @@ another user or of a newer version without a word. So it is looked at before.
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from pathlib import Path
 
-from actors.data.userdata import UserDataError, read_identity
+from actors.data.database import UserDataError
+from actors.data.userdata import read_identity
 from actors.records import Record
 from bus.causes import Cause
 from bus.errors import InstanceIOError
-
-MAGIC = b"SQLite format 3\0"
-"""The first bytes of a SQLite database (https://www.sqlite.org/fileformat.html)."""
 
 
 def check_data(data: Path, record: Record, version: str | None) -> None:
@@ -37,26 +37,28 @@ def check_data(data: Path, record: Record, version: str | None) -> None:
 
 
 def _check_file(path: Path) -> None:
+    """Look at the file from outside: opened and closed by hand, it may cost a reader its locks."""
     try:
-        with path.open("rb") as file:
-            beginning = file.read(len(MAGIC))
+        found = path.stat()
     except FileNotFoundError:
         raise _refusal(Cause.DATA_MISSING, f"{path} is missing") from None
     except OSError as error:
         raise _refusal(Cause.PERMISSION_DENIED, f"{path} cannot be read ({error})") from error
-    if not beginning:
+    if not stat.S_ISREG(found.st_mode) or not os.access(path, os.R_OK):
+        raise _refusal(Cause.PERMISSION_DENIED, f"{path} cannot be read (or is no file)")
+    if not found.st_size:
         raise _refusal(Cause.DATA_MISSING, f"{path} is empty")
-    if beginning != MAGIC:
-        raise _refusal(Cause.DATA_CORRUPT, f"{path} is not a SQLite database")
 
 
 def _read_identity(data: Path) -> str:
     try:
         return read_identity(data)
     except UserDataError as error:
-        raise _refusal(
-            Cause.DATA_CORRUPT, f"the database in {data} cannot be read ({error})"
-        ) from error
+        if error.not_a_database:
+            problem = f"{data / 'data.db'} is not a SQLite database"
+        else:
+            problem = f"the database in {data} cannot be read ({error})"
+        raise _refusal(Cause.DATA_CORRUPT, problem) from error
 
 
 def _check_version(record: Record, version: str | None) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import jwt
 
+from actors.data.database import UserDataError
 from actors.data.template import SERVICE_ID
-from actors.data.userdata import UserDataError, read_token_key
+from actors.data.userdata import read_token_key
 from bus.answers import TokenAnswer
 from bus.errors import InstanceIOError, NotFound
 

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from actors.data.database import UserDataError
 from actors.data.guard import check_data
-from actors.data.userdata import UserDataError, read_identity
+from actors.data.userdata import read_identity
 from actors.records import Record
 from bus.causes import Cause
 from bus.errors import InstanceIOError
@@ -131,7 +132,7 @@ def directory_instead(data: Path) -> None:
         (empty_file, Cause.DATA_MISSING, "data.db is empty"),
         (garbage, Cause.DATA_CORRUPT, "is not a SQLite database"),
         (short_garbage, Cause.DATA_CORRUPT, "is not a SQLite database"),
-        (header_only, Cause.DATA_CORRUPT, "cannot be read"),
+        (header_only, Cause.DATA_CORRUPT, "is not a SQLite database"),
         (broken_pages, Cause.DATA_CORRUPT, "cannot be read"),
         (not_pocketbase, Cause.DATA_CORRUPT, "no such table"),
         (no_migrations, Cause.DATA_CORRUPT, "it has no migrations"),

@@ -15,7 +15,8 @@ import pytest
 import requests
 
 from actors.clock import LoopClock
-from actors.data.userdata import UserDataError, read_identity
+from actors.data.database import UserDataError
+from actors.data.userdata import read_identity
 from actors.health import HealthChecker, check_health, serves
 from actors.process import ManagedProcess, Processes
 from tests.actors import server

@@ -24,6 +24,8 @@ TABLE = {
     errors.NotFound: 404,
     errors.Conflict: 409,
     errors.TooManyStarts: 429,
+    errors.InvalidBackup: 422,
+    errors.BackupError: 500,
     errors.StartError: 500,
     errors.ProcessError: 500,
     errors.InstanceIOError: 500,

@@ -1,0 +1,1 @@
+"""Backups: copies of users' data that are kept, proven and brought back."""

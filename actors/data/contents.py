@@ -1,0 +1,110 @@
+"""What a user's database holds, as a backup must know it; and its copy while it is in use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from actors.data.database import Connection, UserDataError, quoted, reading
+
+MIGRATIONS = "SELECT file FROM _migrations ORDER BY applied, file"
+SETTINGS = "SELECT value FROM _params WHERE id = 'settings'"
+COLLECTIONS = "SELECT id, name, fields FROM _collections WHERE type != 'view'"
+"""A view shows files of other collections; it has none of its own."""
+INTERRUPT_EVERY = 10_000
+"""SQLite's steps between two looks at whether the copy is still wanted: well under 10 ms."""
+
+
+class Contents(msgspec.Struct, frozen=True, kw_only=True):
+    """What is told of a database."""
+
+    migrations: tuple[str, ...]
+    """Those that were applied, in their order."""
+    settings_encrypted: bool
+    """PocketBase starts on it only with the key that they were written with."""
+    files_elsewhere: bool
+    """Uploads lie in a bucket, not beside the database."""
+
+
+class FileReference(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that a record says it has."""
+
+    collection_id: str
+    record_id: str
+    name: str
+
+    @property
+    def path(self) -> str:
+        """Where it lies, relative to the data directory."""
+        return f"storage/{self.collection_id}/{self.record_id}/{self.name}"
+
+
+def always() -> bool:
+    """It is wanted, however long it takes."""
+    return True
+
+
+def describe(data: Path) -> Contents:
+    """Return what is told of the database in ``data``; raise :class:`UserDataError`."""
+    with reading(data) as database:
+        migrations = tuple(row[0] for row in database.execute(MIGRATIONS))
+        row = database.execute(SETTINGS).fetchone()
+    settings = None if row is None else _json_object(row[0])
+    storage = (settings or {}).get("s3") or {}
+    return Contents(
+        migrations=migrations,
+        settings_encrypted=row is not None and settings is None,
+        files_elsewhere=bool(storage.get("enabled")),
+    )
+
+
+def copy_database(source: Path, target: Path, wanted: Callable[[], bool] = always) -> None:
+    """Copy the database in ``source``, which may be in use, to ``target`` as of one moment.
+
+    Writers go on meanwhile. The copy is compact, whole in one file, and not yet on the disk for
+    sure: whoever keeps it syncs it. Raises :class:`UserDataError`, also once not ``wanted``.
+    """
+    if not wanted():
+        raise UserDataError("interrupted")
+    with reading(source, steady=True) as database:
+        database.set_progress_handler(lambda: not wanted(), INTERRUPT_EVERY)
+        database.execute("PRAGMA synchronous = OFF")
+        database.execute("VACUUM INTO ?", [str(target / "data.db")])
+
+
+def quick_check(data: Path) -> None:
+    """Raise :class:`UserDataError` when the database in ``data`` is damaged."""
+    with reading(data) as database:
+        found = database.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if found != "ok":
+        raise UserDataError(str(found))
+
+
+def file_references(data: Path) -> Iterator[FileReference]:
+    """Yield every file that a record of the database in ``data``, a copy, says it has."""
+    with reading(data) as database:
+        for collection_id, name, text in database.execute(COLLECTIONS).fetchall():
+            for field in msgspec.json.decode(text):
+                if field["type"] == "file":
+                    yield from _of_field(database, collection_id, name, field["name"])
+
+
+def _of_field(
+    database: Connection, collection_id: str, table: str, field: str
+) -> Iterator[FileReference]:
+    column = quoted(field)
+    query = f"SELECT id, {column} FROM {quoted(table)} WHERE {column} NOT IN ('', '[]')"
+    for record_id, value in database.execute(query):
+        names = msgspec.json.decode(value) if value.startswith("[") else [value]
+        for name in names:
+            yield FileReference(collection_id=collection_id, record_id=record_id, name=name)
+
+
+def _json_object(value: str | bytes) -> dict[str, Any] | None:
+    try:
+        return msgspec.json.decode(value, type=dict[str, Any])
+    except msgspec.DecodeError:
+        return None
