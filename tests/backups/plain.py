@@ -12,8 +12,9 @@ from typing import Any
 
 import requests
 
-from tests.house.surroundings import PATIENCE, eventually, free_ports
+from tests.house.surroundings import PATIENCE, eventually
 from tests.house.tenant import PASSWORD, POCKETBASE
+from tests.ports import free_ports
 
 EMAIL = "owner@example.com"
 DOCUMENTS = {
