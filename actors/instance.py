@@ -250,6 +250,7 @@ class InstanceActor(pykka.ThreadingActor):
     ) -> None:
         """Tell those who wait, and the supervisor, that this actor died of a bug."""
         self._life.let_go()
+        self._ownership.give_up()
         self._waiters.refuse_all(InternalError(f"The request failed by a bug: {exception_value!r}"))
         unread = []
         while not self.actor_inbox.empty():

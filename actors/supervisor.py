@@ -125,7 +125,7 @@ class Supervisor(pykka.ThreadingActor):
                 reply(MetadataAnswer(metadata=self._services.store.metadata(user_id)))
             case RenameInstance(user_id=user_id, to=to):
                 self._check_known(user_id)
-                self._transfers.reserve(to)
+                self._transfers.reserve(to, renamed_from=user_id)
                 self._pass_on(user_id, asked)
             case CloneInstance(user_id=user_id):
                 self._check_known(user_id)
@@ -189,12 +189,13 @@ class Supervisor(pykka.ThreadingActor):
         log.error("%s: its actor died of a bug and is replaced", user_id)
         self._replaced[user_id] = self._services.clock.monotonic()
         self._actors.pop(user_id, None)
-        actor = self._actor(user_id)
-        if self._services.store.get(user_id) is not None:
+        owner = self._transfers.settle(user_id)
+        actor = self._actor(owner)
+        if self._services.store.get(owner) is not None:
             actor.tell(Recover())
         for message in unread:
             if not isinstance(message, RunFact):  # the new actor asks for what it needs to know
-                actor.tell(message)
+                (actor if owner == user_id else self.actor_ref).tell(message)
         if self._closed is not None:
             actor.tell(ShutDown(done=self._when_closed(user_id), keep=self._keep))
         self._services.publish(

@@ -43,6 +43,9 @@ class Waiters:
             reply(work())
         except PblmError as error:
             self.refuse([reply], error)
+        except Exception:
+            self.keep(reply)  # whoever ends of this bug answers it
+            raise
 
     def refuse_all(self, error: PblmError) -> None:
         """Answer whoever waits with ``error``."""

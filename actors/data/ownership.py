@@ -11,6 +11,7 @@ from actors.data import belongings
 from actors.facts import Renamed, Reply
 from actors.layout import Layout
 from actors.lifecycle import Lifecycle
+from actors.records import Record
 from actors.services import Services
 from actors.store import Store
 from bus.answers import InstanceAnswer
@@ -94,6 +95,11 @@ class Ownership:
         (request, reply), self._pending = self._pending, None
         self._life.waiters.carry_out(reply, lambda: self._do(request))
 
+    def give_up(self) -> None:
+        """The actor ends: have the one who asked wait among those who are told so."""
+        if self._pending is not None:
+            self._life.waiters.keep(self._pending[1])
+
     def purge(self) -> None:
         """Remove everything of the user."""
         belongings.destroy(self._services.layout, self._user_id)
@@ -164,10 +170,16 @@ def finish_renames(store: Store, layout: Layout) -> None:
     The files tell: where they are at the new place, they belong to the new user.
     """
     for record in store.records():
-        to = record.renaming_to
-        if to is None:
-            continue
-        if layout.data(to).exists() and not layout.data(record.user_id).exists():
-            store.rename(record, to)
-        else:
-            store.put(msgspec.structs.replace(record, renaming_to=None))
+        if record.renaming_to is not None:
+            finish_rename(store, layout, record)
+
+
+def finish_rename(store: Store, layout: Layout, record: Record) -> str:
+    """Finish one interrupted rename, or take it back; return whose the instance is now."""
+    to = record.renaming_to
+    if to is None:
+        return record.user_id
+    if layout.data(to).exists() and not layout.data(record.user_id).exists():
+        return store.rename(record, to).user_id
+    store.put(msgspec.structs.replace(record, renaming_to=None))
+    return record.user_id

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from actors.data import belongings
+from actors.data.ownership import finish_rename
 from actors.facts import Cloned, Reply
 from actors.services import Services
 from actors.status import StatusKeeper
@@ -21,23 +22,36 @@ class Transfers:
         """``tell`` brings a fact to the supervisor."""
         self._services = services
         self._tell = tell
-        self._reserved: set[str] = set()
+        self._reserved: dict[str, str] = {}
+        """The user ids that are kept free, and who is about to be renamed so, if anybody is."""
 
     def check_free(self, user_id: str) -> None:
         """Raise :class:`Conflict` while data are on the way to this user."""
         if user_id in self._reserved:
             raise Conflict(f"The data of another user are on the way to {user_id}")
 
-    def reserve(self, user_id: str) -> None:
+    def reserve(self, user_id: str, *, renamed_from: str = "") -> None:
         """Keep everybody off a user id that is nobody's until :meth:`free`."""
         self.check_free(user_id)
         if self._services.store.get(user_id) is not None:
             raise Conflict(f"User {user_id} has an instance already")
-        self._reserved.add(user_id)
+        self._reserved[user_id] = renamed_from
 
     def free(self, user_id: str) -> None:
         """The data have arrived, or will not come."""
-        self._reserved.discard(user_id)
+        self._reserved.pop(user_id, None)
+
+    def settle(self, user_id: str) -> str:
+        """The user's actor has died, maybe amid a rename: finish it, or take it back.
+
+        Returns whose the instance is now.
+        """
+        store, layout = self._services.store, self._services.layout
+        record = store.get(user_id)
+        owner = user_id if record is None else finish_rename(store, layout, record)
+        for to in [to for to, old in self._reserved.items() if old == user_id]:
+            self.free(to)
+        return owner
 
     def clone(self, request: CloneInstance, reply: Reply) -> None:
         """Begin to copy; ``reply`` is called when that is done."""

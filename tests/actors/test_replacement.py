@@ -11,9 +11,10 @@ import pytest
 from actors.facts import Asked, HealthChecked, RunFact, ShutDown
 from actors.instance import InstanceActor
 from actors.lifecycle import Lifecycle
+from actors.store import Store
 from actors.supervisor import RESPITE
 from bus.events import ActorReplaced
-from bus.requests import GetHealth, InitInstance, ListInstances, StopInstance
+from bus.requests import GetHealth, InitInstance, ListInstances, RenameInstance, StopInstance
 from bus.states import Status
 from tests.actors.fakes import PATIENCE
 from tests.actors.house import Caller, House
@@ -280,3 +281,36 @@ def test_a_resting_user_is_stopped_with_the_manager(
     house.settle()
     house.end()
     assert done.wait(PATIENCE)
+
+
+def test_a_rename_that_had_not_begun_is_given_up(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is kept off the new user id by a rename that died with its actor."""
+    house.run()
+    rename = RenameInstance(user_id="alice", to="bob")
+    caller = house.ask_at_once(rename)
+    house.settle()
+    kill_actor(house, monkeypatch)
+    assert caller.error().code == "internal_error"
+    again = house.ask_at_once(rename)
+    house.settle()
+    house.end()
+    assert again.instance().user_id == "bob"
+
+
+def test_a_rename_that_was_half_done_is_finished(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the files are at the new place already, the instance is the new user's."""
+    house.run()
+    fail_once(monkeypatch, Store, "rename")
+    caller = house.ask_at_once(RenameInstance(user_id="alice", to="bob"))
+    house.settle()
+    house.end()
+    assert caller.error().code == "internal_error"
+    replaced(house)
+    assert house.store.get("alice") is None
+    bob = house.store.get("bob")
+    assert bob is not None
+    assert bob.renaming_to is None
