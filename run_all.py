@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
 import queue
 import resource
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
-from actors.doctor import Level, examine
+from actors.doctor import Finding, Level, examine
 from actors.system import ActorSystem
 from api.app import create_app
+from api.cli.app import run
+from api.cli.house import house_commands
 from api.server import ApiServer
-from bus.errors import PblmError
 from bus.hub import Hub
 from bus.settings import Settings
 
@@ -72,20 +72,7 @@ class House:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; return the exit status."""
-    parser = argparse.ArgumentParser(prog="pblm", description=__doc__)
-    commands = parser.add_subparsers(dest="command")
-    commands.add_parser("serve", help="run the manager (the default)")
-    doctor = commands.add_parser("doctor", help="tell what of this machine stands in the way")
-    doctor.add_argument("--instances", type=int, default=100, help="how many are to run at a time")
-    options = parser.parse_args(arguments)
-    try:
-        settings = Settings.from_environ(os.environ)
-        if options.command == "doctor":
-            return tell_findings(settings, options.instances)
-        return serve(settings)
-    except PblmError as error:
-        print(f"pblm: {error.message}", file=sys.stderr)
-        return 1
+    return run(house_commands(serve, _examine), arguments)
 
 
 def serve(settings: Settings) -> int:
@@ -114,15 +101,8 @@ def serve(settings: Settings) -> int:
     return 0
 
 
-def tell_findings(settings: Settings, instances: int) -> int:
-    """Print what the doctor finds; return 1 when something must be mended first."""
-    worst = Level.OK
-    for finding in examine(settings, instances=instances):
-        print(f"{finding.level:<8} {finding.name:<12} {finding.what}")
-        if finding.fix:
-            print(f"{'':<21} -> {finding.fix}")
-        worst = max(worst, finding.level, key=list(Level).index)
-    return 1 if worst is Level.ERROR else 0
+def _examine(settings: Settings, instances: int) -> Iterator[Finding]:
+    return examine(settings, instances=instances)
 
 
 def announce(settings: Settings) -> None:

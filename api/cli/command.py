@@ -1,0 +1,60 @@
+"""What commands are made of: the command itself, and the arguments that many have."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from api.cli.exits import exit_of
+from api.cli.manager import manager
+from api.cli.output import tell_error
+from bus.answers import InstancesAnswer
+from bus.errors import PblmError
+from bus.requests import MAX_PAGE, ListInstances
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Write JSON instead, for scripts."
+)
+
+
+class Command(click.Command):
+    """A command; an error of the manager's ends it with one line and an exit status."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run it."""
+        try:
+            return super().invoke(ctx)
+        except PblmError as error:
+            tell_error(error, as_json=bool(ctx.params.get("as_json")))
+            ctx.exit(exit_of(error))
+
+
+def command(name: str | None = None) -> Callable[[Callable[..., Any]], Command]:
+    """Make a command of a function; its docstring is the help."""
+    return click.command(name, cls=Command)
+
+
+def complete_users(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Return the user ids that begin so, for the shell; none when no manager answers."""
+    try:
+        with manager(timeout=1.0) as bus:
+            page = bus.ask(ListInstances(limit=MAX_PAGE), InstancesAnswer)
+    except (PblmError, click.ClickException):
+        return []
+    return [user_id for user_id in page.instances if user_id.startswith(incomplete)]
+
+
+user_argument = click.argument("user_id", metavar="USER", shell_complete=complete_users)
+users_argument = click.argument(
+    "user_ids", metavar="USER...", nargs=-1, shell_complete=complete_users
+)
+
+
+def wants_no_colour() -> bool:
+    """Whether the environment asks for plain text (https://no-color.org)."""
+    return bool(os.environ.get("NO_COLOR"))

@@ -1,0 +1,56 @@
+"""One instance, told to a person: how it is, why, and what can be done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+import click
+
+from api.cli.hints import HINTS
+from api.cli.output import coloured
+from api.cli.words import clock_time, duration, what_happened
+from bus.causes import REMEDY, Remedy
+from bus.events import Event
+from bus.instance import Failure, Instance
+
+
+def portrait(instance: Instance, now: datetime, past: Sequence[Event]) -> Iterator[str]:
+    """Yield the lines; ``past`` are the last events about it."""
+    wanted = "" if str(instance.desired) == instance.status else f" (desired: {instance.desired})"
+    yield f"{click.style(instance.user_id, bold=True)} is {coloured(instance.status)}{wanted}"
+    yield _line("why", instance.reason)
+    if instance.failure is not None:
+        yield from _failure(instance.failure, instance.user_id)
+    if instance.url is not None:
+        yield _line("address", f"{instance.url} (pid {instance.pid})")
+    if instance.started_at is not None:
+        yield _line("up for", duration(instance.started_at, now))
+    if instance.last_health_check is not None:
+        yield _line("healthy", f"{duration(instance.last_health_check, now)} ago")
+    yield _line("restarts", str(instance.restarts))
+    yield _line("data", instance.db_path)
+    if instance.deleted_at is not None:
+        yield _line("deleted", f"{clock_time(instance.deleted_at)}; `pblm undelete` brings it back")
+    if past:
+        yield "lately"
+        for event in past:
+            yield f"  {clock_time(event.at)}  {what_happened(event)}"
+
+
+def _failure(failure: Failure, user_id: str) -> Iterator[str]:
+    yield _line("cause", failure.cause)
+    if failure.exit_code is not None:
+        ended = "signal" if failure.exit_code < 0 else "exit status"
+        yield _line("ended by", f"{ended} {abs(failure.exit_code)}")
+    person = REMEDY[failure.cause] is Remedy.PERSON
+    next_step = f"nothing before `pblm start {user_id}`" if person else "it is tried again"
+    yield _line("next", next_step)
+    yield _line("mend it", HINTS[failure.cause])
+    if failure.output:
+        yield "its last lines"
+        yield from (f"  | {line}" for line in failure.output.splitlines())
+
+
+def _line(name: str, value: str) -> str:
+    return f"  {name:<9} {value}"
