@@ -6,12 +6,15 @@ import contextlib
 import functools
 import os
 import signal
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 LISTEN = "0A"
 """The state of a listening socket in /proc/net/tcp."""
+ESTABLISHED = "01"
+"""That of one that is connected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +112,18 @@ def listener(port: int) -> str | None:
                 if fields[1] == local and fields[3] == LISTEN:
                     return f"socket:[{fields[9]}]"
     return None
+
+
+def connections() -> Counter[int]:
+    """Return how many TCP connections are open to each port of this machine."""
+    found: Counter[int] = Counter()
+    with open("/proc/net/tcp", encoding="ascii") as table:
+        next(table)
+        for line in table:
+            _, local, _, state, _ = line.split(maxsplit=4)
+            if state == ESTABLISHED:
+                found[int(local.rpartition(":")[2], 16)] += 1
+    return found
 
 
 def open_files(pid: int) -> set[str]:

@@ -14,6 +14,7 @@ from actors.facts import Reply
 from actors.health import HealthChecker
 from actors.isolation import Isolation
 from actors.layout import Layout
+from actors.monitor.book import UsageBook
 from actors.ports import PortRegistry
 from actors.process import Processes
 from actors.restart import RestartPolicy
@@ -40,6 +41,7 @@ class Services:
     strays: Strays
     template: Template
     isolation: Isolation
+    usage: UsageBook
     publish: Callable[[Event], None]
     ask: Callable[[Request, Reply], None]
     """Asks anything that can be asked over the bus; answered once, from any thread, errors too."""

@@ -44,6 +44,11 @@ class StartQueue:
             grant()
         return free
 
+    def lengths(self) -> tuple[int, int]:
+        """How many starts are under way, and how many wait for their turn."""
+        with self._lock:
+            return len(self._starting), len(self._waiting)
+
     def leave(self, user_id: str) -> None:
         """The user's start is over, or not wanted any more. Harmless when it never was here."""
         with self._lock:

@@ -23,7 +23,7 @@ import msgspec
 from actors.records import Record
 from bus.causes import Cause
 from bus.errors import InstanceIOError, SettingsError
-from bus.instance import Failure
+from bus.history import Transition
 from bus.states import Status
 
 _T = TypeVar("_T")
@@ -86,16 +86,6 @@ _PRUNE_HISTORY = """
 """
 HISTORY = 100
 """Transitions that are kept of each user."""
-
-
-class Transition(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of an instance's history."""
-
-    at: datetime
-    run: int
-    status: Status
-    reason: str
-    failure: Failure | None
 
 
 class Store:

@@ -155,8 +155,11 @@ class Supervisor(pykka.ThreadingActor):
     def _list(self, request: ListInstances) -> InstancesAnswer:
         store, layout = self._services.store, self._services.layout
         page, more = store.page(request.status, request.limit, request.after)
+        instances = {record.user_id: record.instance(layout) for record in page}
+        if request.usage:
+            instances = {key: self._services.usage.beside(one) for key, one in instances.items()}
         return InstancesAnswer(
-            instances={record.user_id: record.instance(layout) for record in page},
+            instances=instances,
             total=store.total(request.status),
             next=page[-1].user_id if more else None,
         )

@@ -22,6 +22,8 @@ from actors.isolation import Isolation
 from actors.isolation import publish as publish_tree
 from actors.layout import Layout
 from actors.lock import ManagerLock
+from actors.monitor.book import UsageBook
+from actors.monitor.monitor import monitor
 from actors.ports import PortRegistry
 from actors.process import Processes, pocketbase_version
 from actors.restart import RestartPolicy
@@ -41,7 +43,7 @@ from bus.states import Desired, Status
 SPARE_PROBES = 8
 """Threads for health checks beyond those that starting instances may occupy."""
 
-CAPABILITIES: tuple[Callable[[Services], Capability], ...] = ()
+CAPABILITIES: tuple[Callable[[Services], Capability], ...] = (monitor,)
 """What the house can do beside the life of the instances, in the order in which it begins."""
 
 FEW_INSTANCES = 100
@@ -74,6 +76,7 @@ class ActorSystem:
             self.layout.prepare()
             lock = ManagerLock(self.layout.control / "manager.lock")
             stack.callback(lock.close)
+            self.usage = UsageBook()
             self.store = Store(self.layout.registry)
             stack.callback(self.store.close)
             self.template = Template(settings.template_path, self.layout, self.version)
@@ -128,6 +131,7 @@ class ActorSystem:
             strays=Strays(self.layout.root, processes.is_managed),
             template=self.template,
             isolation=self.isolation,
+            usage=self.usage,
             publish=publish,
             ask=self._ask,
             policy=RestartPolicy(),
@@ -146,7 +150,7 @@ class ActorSystem:
         way through another thread.
         """
         if isinstance(request, GetInstance):
-            reply(as_known(self.store, self.layout, request.user_id))
+            reply(as_known(self.store, self.layout, self.usage, request.user_id))
             return
         owner = self._capabilities.owner(request) or self._supervisor
         if owner is None:
@@ -203,10 +207,12 @@ def _operator(settings: Settings, layout: Layout) -> Operator | None:
     )
 
 
-def as_known(store: Store, layout: Layout, user_id: str) -> InstanceAnswer:
-    """Return the user's instance as the registry has it, or none."""
+def as_known(store: Store, layout: Layout, usage: UsageBook, user_id: str) -> InstanceAnswer:
+    """Return the user's instance as the registry and the monitor have it, or none."""
     record = store.get(user_id)
-    return InstanceAnswer(instance=None if record is None else record.instance(layout))
+    if record is None:
+        return InstanceAnswer(instance=None)
+    return InstanceAnswer(instance=usage.beside(record.instance(layout)))
 
 
 def check_binary(path: str) -> None:

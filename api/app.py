@@ -8,6 +8,7 @@ from api import problems
 from api.access import AccessResource
 from api.fleet import FleetResource, HealthResource
 from api.guard import Guard
+from api.monitor import MonitorResource
 from api.ownership import OwnershipResource
 from api.users import UserResource, refuse_odd_path
 from bus.client import BusClient
@@ -46,6 +47,10 @@ def create_app(bus: BusClient, settings: Settings) -> falcon.App[falcon.Request,
     app.add_route("/api/users/{user_id}/undelete", ownership, suffix="undelete")
     app.add_route("/api/users/{user_id}/rename", ownership, suffix="rename")
     app.add_route("/api/users/{user_id}/clone", ownership, suffix="clone")
+    monitor = MonitorResource(bus)
+    app.add_route("/api/fleet", monitor, suffix="fleet")
+    app.add_route("/api/users/{user_id}/usage", monitor, suffix="usage")
+    app.add_route("/api/users/{user_id}/history", monitor, suffix="history")
     app.add_sink(refuse_odd_path, r"/api/users/(?P<rest>.*)")
     app.add_route("/api/pb_instances", FleetResource(bus))
     app.add_route("/health/pb", HealthResource(bus))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import falcon
 import msgspec
 
@@ -9,6 +12,7 @@ from api.input import read_query
 from bus.answers import HealthAnswer, InstancesAnswer
 from bus.client import BusClient
 from bus.errors import InvalidRequest, Unavailable
+from bus.instance import Instance
 from bus.requests import MAX_PAGE, ListInstances
 from bus.requests import GetHealth as GetHealthRequest
 from bus.states import Status
@@ -24,18 +28,20 @@ class FleetResource:
         self._bus = bus
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """``GET /api/pb_instances?status=&limit=&after=``."""
-        query = read_query(req, {"status", "limit", "after"})
+        """``GET /api/pb_instances?status=&limit=&after=&fields=``."""
+        query = read_query(req, {"status", "limit", "after", "fields"})
+        fields = _fields(query.get("fields"))
         request = ListInstances(
             status=_status(query.get("status")),
             limit=_limit(query.get("limit")),
             after=query.get("after", ""),
+            usage=fields is not None and "usage" in fields,
         )
         answer = self._bus.ask(request, InstancesAnswer)
         resp.content_type = falcon.MEDIA_JSON
         resp.data = msgspec.json.encode(
             {
-                "instances": answer.instances,
+                "instances": _only(answer.instances, fields),
                 "count": len(answer.instances),
                 "total": answer.total,
                 "next": answer.next,
@@ -79,6 +85,26 @@ def _status(text: str | None) -> Status | None:
         return Status(text)
     except ValueError:
         raise InvalidRequest(f"status={text!r}: takes one of {', '.join(Status)}") from None
+
+
+def _fields(text: str | None) -> list[str] | None:
+    """Return the fields that the caller wants; None: those that an instance has by itself."""
+    if text is None:
+        return None
+    fields = text.split(",")
+    unknown = [name for name in fields if name not in Instance.__struct_fields__]
+    if unknown:
+        raise InvalidRequest(
+            f"fields={text!r}: {unknown[0]!r} is none; takes names out of "
+            f"{','.join(Instance.__struct_fields__)}"
+        )
+    return fields
+
+
+def _only(instances: Mapping[str, Instance], fields: list[str] | None) -> Mapping[str, Any]:
+    if fields is None:
+        return instances
+    return {key: {name: getattr(one, name) for name in fields} for key, one in instances.items()}
 
 
 def _limit(text: str | None) -> int:

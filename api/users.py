@@ -101,6 +101,8 @@ CALLS = (
     "undelete",
     "rename",
     "clone",
+    "usage",
+    "history",
 )
 """The last word of every path about a user."""
 

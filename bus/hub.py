@@ -193,10 +193,9 @@ class Hub:
                 self._router.send_multipart(item)
 
     def _publish_now(self, event: Event) -> None:
-        numbered = not isinstance(event, Heartbeat)
-        self._seq += numbered
+        self._seq += event.numbered
         stamped = msgspec.structs.replace(event, epoch=self.epoch, seq=self._seq)
-        if numbered:
+        if event.numbered:
             self._history.append(stamped)
         self._events.send_multipart([stamped.topic.encode(), codec.encode(stamped)])
 

@@ -8,6 +8,7 @@ import msgspec
 
 from bus.causes import Cause
 from bus.states import Desired, Status
+from bus.usage import Usage
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,3 +46,5 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     """Why it failed, while it is Failed or being started again after that."""
     deleted_at: datetime | None = None
     """When it was deleted; its data are kept for a while after that."""
+    usage: Usage | msgspec.UnsetType | None = msgspec.UNSET
+    """What it took of the machine when it was last looked at; left out where nobody asked."""

@@ -15,7 +15,7 @@ from bus import codec
 from bus.answers import EventsAnswer, InstancesAnswer
 from bus.client import BusClient
 from bus.errors import PblmError, Unavailable
-from bus.events import Event, Heartbeat, InstanceEvent, ManagerEvent
+from bus.events import Event, InstanceEvent, ManagerEvent, UsageSampled
 from bus.instance import Instance
 from bus.requests import GetEvents, ListInstances
 
@@ -34,7 +34,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     instances: dict[str, Instance]
 
 
-Update = Snapshot | InstanceEvent | ManagerEvent
+Update = Snapshot | InstanceEvent | ManagerEvent | UsageSampled
 
 
 class Subscriber:
@@ -53,9 +53,10 @@ class Subscriber:
         event_endpoint: str,
         command_endpoint: str,
         user_id: str | None = None,
+        usage: bool = False,
         timeout: float = 5.0,
     ) -> None:
-        """``user_id`` narrows it to one user.
+        """``user_id`` narrows it to one user; with ``usage`` it is told what is measured, too.
 
         ``timeout`` is what the command socket is given for each answer, in seconds.
         """
@@ -73,6 +74,8 @@ class Subscriber:
         self._socket.subscribe(b"instance.")
         self._socket.subscribe(b"manager.")
         self._socket.subscribe(b"hub.")
+        if usage:
+            self._socket.subscribe(b"usage." if user_id is None else f"usage.{user_id}.".encode())
         self._socket.connect(event_endpoint)
 
     def receive(self, timeout: float | None = None) -> Update | None:
@@ -113,13 +116,15 @@ class Subscriber:
     def _take(self, frames: list[bytes]) -> None:
         try:
             event = codec.decode_event(frames[-1])
-            expected = self._seq if isinstance(event, Heartbeat) else self._seq + 1
+            expected = self._seq + event.numbered
             if event.epoch != self._epoch:
                 self._begin_anew()
             elif event.seq > expected:
                 self._catch_up()
             elif event.seq == self._seq + 1:
                 self._deliver(event)
+            if isinstance(event, UsageSampled) and self._user_id in (None, event.user_id):
+                self._pending.append(event)
         except Unavailable as error:
             log.warning("cannot catch up yet, trying again at the next heartbeat: %s", error)
         except PblmError as error:

@@ -35,6 +35,7 @@ HOMES = {
     "rich": ("api/cli/",),
     "waitress": ("api/",),
     "requests": ("actors/health.py",),
+    "psutil": ("actors/monitor/",),
     "subprocess": ("actors/process.py",),
     "sqlite3": ("actors/store.py", "actors/data/database.py"),
     "asyncio": ("actors/clock.py", "actors/health.py"),

@@ -10,6 +10,7 @@ from bus.answers.base import Answer
 from bus.answers.error import ErrorAnswer
 from bus.answers.instances import InstanceAnswer, InstancesAnswer
 from bus.answers.manager import EventsAnswer, HealthAnswer
+from bus.answers.monitor import FleetAnswer, HistoryAnswer, UsageAnswer
 
 AnyAnswer = (
     InstanceAnswer
@@ -19,6 +20,9 @@ AnyAnswer = (
     | MetadataAnswer
     | HealthAnswer
     | EventsAnswer
+    | FleetAnswer
+    | UsageAnswer
+    | HistoryAnswer
     | ErrorAnswer
 )
 
@@ -27,10 +31,13 @@ __all__ = [
     "AnyAnswer",
     "ErrorAnswer",
     "EventsAnswer",
+    "FleetAnswer",
     "HealthAnswer",
+    "HistoryAnswer",
     "InstanceAnswer",
     "InstancesAnswer",
     "MetadataAnswer",
     "RevokedAnswer",
     "TokenAnswer",
+    "UsageAnswer",
 ]

@@ -1,7 +1,7 @@
 """What the manager tells everybody: past tense, immutable, numbered; one file per topic.
 
 An event is made by the owner of the fact; the hub stamps ``epoch`` and ``seq`` when it publishes.
-A new one is named in :data:`NumberedEvent`.
+A new one is named in :data:`NumberedEvent`, or in :data:`AnyEvent` if it is not numbered.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from bus.events.instances import (
     StatusChanged,
 )
 from bus.events.manager import DiskLow, DiskRecovered, RestartsSlowed
+from bus.events.usage import UsageSampled
 
 NumberedEvent = (
     StatusChanged
@@ -27,7 +28,7 @@ NumberedEvent = (
     | RestartsSlowed
 )
 
-AnyEvent = NumberedEvent | Heartbeat
+AnyEvent = NumberedEvent | Heartbeat | UsageSampled
 
 __all__ = [
     "ActorReplaced",
@@ -44,4 +45,5 @@ __all__ = [
     "NumberedEvent",
     "RestartsSlowed",
     "StatusChanged",
+    "UsageSampled",
 ]

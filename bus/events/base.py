@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import ClassVar, Literal
 
 import msgspec
 
@@ -11,9 +11,11 @@ import msgspec
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
     """Base of the events.
 
-    ``epoch`` names one life of the event bus, ``seq`` counts the events in it from 1.
+    ``epoch`` names one life of the event bus, ``seq`` counts the events in it from 1. What is not
+    ``numbered`` carries the number of the last event before it, and is never told again.
     """
 
+    numbered: ClassVar[bool] = True
     v: Literal[1] = 1
     epoch: str = ""
     seq: int = 0
@@ -49,6 +51,8 @@ class ManagerEvent(Event, frozen=True, kw_only=True):
 
 class Heartbeat(Event, frozen=True, kw_only=True, tag="heartbeat"):
     """The bus lives and ``seq`` is the number of its last event; it has no number itself."""
+
+    numbered: ClassVar[bool] = False
 
     @property
     def topic(self) -> str:

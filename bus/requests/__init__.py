@@ -17,6 +17,7 @@ from bus.requests.access import (
 from bus.requests.base import Request, UserRequest
 from bus.requests.instances import MAX_PAGE, GetInstance, InitInstance, ListInstances, StopInstance
 from bus.requests.manager import GetEvents, GetHealth
+from bus.requests.monitor import GetFleet, GetHistory, GetUsage
 from bus.requests.ownership import CloneInstance, DeleteInstance, RenameInstance, UndeleteInstance
 
 AnyRequest = (
@@ -34,6 +35,9 @@ AnyRequest = (
     | ListInstances
     | GetHealth
     | GetEvents
+    | GetFleet
+    | GetUsage
+    | GetHistory
 )
 
 __all__ = [
@@ -44,9 +48,12 @@ __all__ = [
     "CloneInstance",
     "DeleteInstance",
     "GetEvents",
+    "GetFleet",
     "GetHealth",
+    "GetHistory",
     "GetInstance",
     "GetMetadata",
+    "GetUsage",
     "InitInstance",
     "ListInstances",
     "MintToken",

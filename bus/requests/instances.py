@@ -39,3 +39,5 @@ class ListInstances(Request, frozen=True, kw_only=True, tag=True):
     limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_PAGE)] = 1_000
     after: str = ""
     """Only user ids greater than this one."""
+    usage: bool = False
+    """Tell also what each takes of the machine."""

@@ -9,6 +9,7 @@ from bus.settings.doors import DoorSettings
 from bus.settings.fields import Group, refusal
 from bus.settings.instances import InstanceSettings
 from bus.settings.isolation import IsolationSettings
+from bus.settings.monitor import MonitorSettings
 from bus.settings.template import TemplateSettings
 
 GROUPS: tuple[type[Group], ...] = (
@@ -16,12 +17,13 @@ GROUPS: tuple[type[Group], ...] = (
     DoorSettings,
     TemplateSettings,
     IsolationSettings,
+    MonitorSettings,
 )
 """The groups, in the order of the reference."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(DoorSettings, TemplateSettings, IsolationSettings):
+class Settings(DoorSettings, TemplateSettings, IsolationSettings, MonitorSettings):
     """The settings; each field's metadata holds its variable and what it takes."""
 
     @classmethod

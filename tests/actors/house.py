@@ -20,6 +20,7 @@ from actors.facts import Asked, HealthProven, Recover, ReleasePort
 from actors.instance import InstanceActor
 from actors.isolation import Isolation
 from actors.layout import Layout
+from actors.monitor.book import UsageBook
 from actors.ports import PortRegistry
 from actors.records import Record
 from actors.restart import RestartPolicy
@@ -111,6 +112,7 @@ class House:
             strays=Strays(self.layout.root, self.processes.is_managed),
             template=Template(None, self.layout, "0.40.6"),
             isolation=Isolation(self.settings, self.layout, set()),
+            usage=UsageBook(),
             publish=self._publish,
             ask=lambda request, reply: self.supervisor.tell(Asked(request=request, reply=reply)),
             policy=RestartPolicy(jitter=0.0),
@@ -155,7 +157,9 @@ class House:
         """Ask, and go on."""
         caller = Caller()
         if isinstance(request, GetInstance):
-            caller.answers.put(as_known(self.store, self.layout, request.user_id))
+            caller.answers.put(
+                as_known(self.store, self.layout, self.services.usage, request.user_id)
+            )
             return caller
         self.supervisor.tell(Asked(request=request, reply=caller.answers.put))
         return caller

@@ -162,6 +162,16 @@ def test_a_process_owns_the_port_it_listens_on() -> None:
     assert not owns(pid, port)
 
 
+def test_connections_are_counted_at_the_end_that_serves() -> None:
+    """Each open connection counts once at the port that it goes to; a listener alone is none."""
+    with listening("127.0.0.1") as (_, port):
+        assert proc.connections()[port] == 0
+        with socket.create_connection(("127.0.0.1", port)) as first:
+            with socket.create_connection(("127.0.0.1", port)):
+                assert proc.connections()[port] == 2
+            assert proc.connections()[first.getsockname()[1]] == 1
+
+
 def test_a_port_of_another_address_is_not_owned() -> None:
     """Only loopback counts: PocketBase is told to listen there."""
     with listening("127.0.0.2") as (pid, port):

@@ -114,6 +114,18 @@ def test_a_grant_may_use_the_queue() -> None:
     assert granted == ["a", "b"]
 
 
+def test_its_lengths_are_told() -> None:
+    """Who starts and who waits is counted apart."""
+    queue = StartQueue(2, longest=5)
+    for user in ("a", "b", "c"):
+        queue.join(user, lambda: None)
+    assert queue.lengths() == (2, 1)
+    queue.leave("a")
+    assert queue.lengths() == (2, 0)
+    queue.leave("b")
+    assert queue.lengths() == (1, 0)
+
+
 def test_many_threads_never_hold_more_than_the_slots() -> None:
     """However many threads join and leave, no more than the slots are in, and all get in."""
     slots, users = 3, 300

@@ -63,7 +63,9 @@ def test_the_query_is_passed_on(
         ("limit=ten", "limit='ten': takes 1 to 10000"),
         ("limit=", "limit='': takes 1 to 10000"),
         ("limit=" + "9" * 5_000, "limit='999"),
-        ("page=2", "Unknown query parameter 'page': this call takes after, limit, status"),
+        ("page=2", "Unknown query parameter 'page': this call takes after, fields, limit, status"),
+        ("fields=port,size", "fields='port,size': 'size' is none; takes names out of user_id,"),
+        ("fields=", "fields='': '' is none"),
         ("limit=1&limit=2", "Query parameter 'limit' is given more than once"),
     ],
     ids=lambda text: text[:30],
@@ -75,6 +77,25 @@ def test_a_bad_query_is_refused(client: TestClient, script: Script, query: str, 
     assert answer.json["code"] == "invalid_request"
     assert answer.json["message"].startswith(words)
     assert script.requests.empty()
+
+
+@pytest.mark.parametrize(
+    ("query", "usage", "members"),
+    [
+        ("fields=status,port", False, {"status": "Running", "port": 9123}),
+        ("fields=user_id", False, {"user_id": "alice"}),
+        ("fields=reason,usage", True, {"reason": "asked by a test", "usage": None}),
+    ],
+)
+def test_only_the_wanted_fields_are_listed(
+    client: TestClient, script: Script, query: str, usage: bool, members: dict[str, object]
+) -> None:
+    """Each instance has what was asked for and nothing else; usage is not fetched in vain."""
+    alice = msgspec.structs.replace(instance("alice"), usage=None)
+    script.lines[ListInstances] = InstancesAnswer(instances={"alice": alice}, total=1, next=None)
+    answer = client.simulate_get("/api/pb_instances", query_string=query)
+    assert answer.json["instances"] == {"alice": members}
+    assert script.requests.get() == ListInstances(usage=usage)
 
 
 def test_health_has_its_numbers(client: TestClient, script: Script) -> None:

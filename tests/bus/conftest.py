@@ -63,6 +63,7 @@ class Bus:
         self,
         *,
         user_id: str | None = None,
+        usage: bool = False,
         event: str | None = None,
         command: str | None = None,
         timeout: float = PATIENCE,
@@ -73,6 +74,7 @@ class Bus:
                 event_endpoint=event or self.endpoints.event,
                 command_endpoint=command or self.endpoints.command,
                 user_id=user_id,
+                usage=usage,
                 timeout=timeout,
             )
         )

@@ -13,11 +13,12 @@ import zmq
 from bus import codec
 from bus.answers import Answer, HealthAnswer, InstanceAnswer, InstancesAnswer
 from bus.errors import PblmError
-from bus.events import Heartbeat, StatusChanged
+from bus.events import Heartbeat, StatusChanged, UsageSampled
 from bus.hub import Hub, Reply
 from bus.instance import Instance
 from bus.requests import GetHealth, GetInstance, ListInstances, Request
 from bus.states import Desired, Status
+from bus.usage import Usage
 
 NOW = datetime(2024, 1, 15, 10, 30, tzinfo=UTC)
 PATIENCE = 20.0
@@ -58,6 +59,12 @@ def changed(user_id: str = "alice", status: Status = Status.RUNNING) -> StatusCh
         reason="asked by a test",
         instance=instance(user_id, status),
     )
+
+
+def sampled(user_id: str = "alice") -> UsageSampled:
+    """Return an event without a number that is not published yet."""
+    usage = Usage(sampled_at=NOW, cpu_percent=1.5, cpu_seconds=2.0, memory_bytes=7_000_000)
+    return UsageSampled(at=NOW, user_id=user_id, usage=usage)
 
 
 def open_files() -> set[str]:

@@ -36,7 +36,8 @@ def values(hint: Any) -> st.SearchStrategy[Any]:
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
         hints = typing.get_type_hints(hint)
-        of = {name: FIELDS[name] if name in FIELDS else values(hints[name]) for name in hints}
+        fields = hint.__struct_fields__
+        of = {name: FIELDS[name] if name in FIELDS else values(hints[name]) for name in fields}
         return st.builds(hint, **of)
     if origin in (types.UnionType, typing.Union):
         return st.one_of([values(arg) for arg in args])
@@ -44,6 +45,8 @@ def values(hint: Any) -> st.SearchStrategy[Any]:
         return st.dictionaries(values(args[0]), values(args[1]), max_size=2)
     if origin is list:
         return st.lists(values(args[0]), max_size=2)
+    if hint is msgspec.UnsetType:
+        return st.just(msgspec.UNSET)
     if hint is datetime:
         return st.datetimes(timezones=st.just(UTC))
     if hint is float:

@@ -10,11 +10,11 @@ import zmq
 from bus import codec
 from bus.answers import EventsAnswer, HealthAnswer
 from bus.client import BusClient
-from bus.events import Heartbeat, StatusChanged
+from bus.events import Heartbeat, StatusChanged, UsageSampled
 from bus.hub import MAX_MESSAGE, Hub
 from bus.requests import GetEvents, GetHealth
 from tests.bus.conftest import Bus
-from tests.bus.parts import Mind, Script, changed
+from tests.bus.parts import Mind, Script, changed, sampled
 
 
 def test_events_are_numbered_in_the_order_they_leave(bus: Bus, hub: Hub) -> None:
@@ -116,3 +116,24 @@ def test_close_sends_what_is_still_to_be_sent(bus: Bus, hub: Hub) -> None:
     hub.close()
     received = [codec.decode_event(events.recv_multipart()[1]) for _ in range(500)]
     assert [event.seq for event in received if isinstance(event, StatusChanged)][-1] == 500
+
+
+def test_what_is_measured_takes_no_number(bus: Bus, hub: Hub, client: BusClient) -> None:
+    """It has the number of the last event, is not kept, and only who asked for it gets it."""
+    measured, others = (bus.socket(zmq.SUB, bus.endpoints.event) for _ in range(2))
+    measured.subscribe(b"usage.alice.")
+    others.subscribe(b"instance.")
+    for socket in (measured, others):
+        socket.subscribe(b"hub.")
+        socket.recv_multipart()
+        socket.unsubscribe(b"hub.")
+    for event in (changed("alice"), sampled("alice"), sampled("alice2"), changed("alice")):
+        hub.publish(event)
+    topic, body = measured.recv_multipart()
+    assert topic == b"usage.alice.usage_sampled"
+    measurement = codec.decode_event(body)
+    assert isinstance(measurement, UsageSampled)
+    assert (measurement.epoch, measurement.seq) == (hub.epoch, 1)
+    assert [codec.decode_event(others.recv_multipart()[1]).seq for _ in range(2)] == [1, 2]
+    answer = client.ask(GetEvents(epoch=hub.epoch, after=0), EventsAnswer)
+    assert (answer.head, [each.seq for each in answer.events]) == (2, [1, 2])

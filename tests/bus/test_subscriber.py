@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from bus.errors import Unavailable
-from bus.events import DiskLow, StatusChanged
+from bus.events import DiskLow, StatusChanged, UsageSampled
 from bus.hub import Hub
 from bus.states import Status
 from bus.subscriber import Snapshot, Subscriber
 from tests.bus.conftest import Bus
-from tests.bus.parts import NOW, PATIENCE, Endpoints, Mind, Wire, instance
+from tests.bus.parts import NOW, PATIENCE, Endpoints, Mind, Wire, instance, sampled
 
 GARBAGE: list[tuple[bytes, ...]] = [
     (b"instance.", b""),
@@ -294,3 +294,37 @@ def test_the_event_that_filled_the_hole_is_not_repeated(
     mind.change(hub, "user4")
     wire.pass_on(1)
     assert seqs(wired, 1) == [5]
+
+
+def test_what_is_measured_is_for_who_asks(bus: Bus, hub: Hub, mind: Mind) -> None:
+    """One subscriber hears of measurements, one of a single user's, one of none; all of changes."""
+    everything, alices = bus.subscriber(usage=True), bus.subscriber(user_id="alice", usage=True)
+    changes = bus.subscriber()
+    for subscriber in (everything, alices, changes):
+        snapshot(subscriber)
+    for user_id in ("alice.b", "alice"):
+        hub.publish(sampled(user_id))
+    mind.change(hub, "alice")
+    for subscriber, users in ((everything, ["alice.b", "alice"]), (alices, ["alice"])):
+        heard = [subscriber.receive(PATIENCE) for _ in users]
+        assert [each.user_id for each in heard if isinstance(each, UsageSampled)] == users
+        assert isinstance(subscriber.receive(PATIENCE), StatusChanged)
+    assert isinstance(changes.receive(PATIENCE), StatusChanged)
+
+
+def test_a_measurement_shows_a_hole_as_well(
+    bus: Bus, hub: Hub, mind: Mind, wire: Wire, short_dir: Path
+) -> None:
+    """Its number is that of the last event: whoever missed that one asks for it."""
+    subscriber = bus.subscriber(event=f"ipc://{short_dir}/wire.sock", usage=True)
+    wire.await_subscriber()
+    wire.beat(hub.epoch, 0)
+    snapshot(subscriber)
+    mind.change(hub, "alice")
+    hub.publish(sampled("alice"))
+    wire.lose()
+    wire.pass_on()
+    changed, measured = subscriber.receive(PATIENCE), subscriber.receive(PATIENCE)
+    assert isinstance(changed, StatusChanged)
+    assert isinstance(measured, UsageSampled)
+    assert (changed.seq, measured.seq) == (1, 1)

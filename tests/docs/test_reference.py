@@ -21,16 +21,18 @@ from api.ownership import ToBody
 from api.problems import HTTP_STATUS
 from api.users import InitBody
 from bus import codec, states
-from bus.answers import AnyAnswer
+from bus.answers import AnyAnswer, FleetAnswer
 from bus.causes import REMEDY
 from bus.client import BusClient
 from bus.errors import PblmError
 from bus.events import AnyEvent, Event
+from bus.history import Transition
 from bus.instance import Failure, Instance
 from bus.requests import AnyRequest
 from bus.settings import GROUPS, Settings
 from bus.settings.fields import Group
 from bus.states import TRANSITIONS, Status
+from bus.usage import Machine, ManagerProcess, Usage, UsagePoint
 from tests.docs.pages import ROOT, anchors, page, sections
 
 REQUESTS = {cls.__name__: cls for cls in get_args(AnyRequest)}
@@ -236,6 +238,22 @@ def test_every_field_of_an_instance_is_in_the_reference() -> None:
     instance, failure = sections("http")["The instance"].tables()
     assert [row[0] for row in instance] == [*Instance.__struct_fields__]
     assert [row[0] for row in failure] == [*Failure.__struct_fields__]
+
+
+@pytest.mark.parametrize(
+    ("title", "structs"),
+    [
+        ("Usage", [Usage, UsagePoint]),
+        ("History", [Transition]),
+        ("The fleet", [FleetAnswer, Machine, ManagerProcess]),
+    ],
+)
+def test_every_field_of_what_is_measured_is_in_the_reference(
+    title: str, structs: list[type[msgspec.Struct]]
+) -> None:
+    """The tables of a section have the fields of its structs, and no others."""
+    on_page = [[row[0] for row in table] for table in sections("http")[title].tables()]
+    assert on_page == [[f for f in each.__struct_fields__ if f != "v"] for each in structs]
 
 
 @pytest.mark.parametrize("name", ["http", "errors"])

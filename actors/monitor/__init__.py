@@ -1,0 +1,1 @@
+"""The room of the monitor: what the instances take of the machine, measured and remembered."""

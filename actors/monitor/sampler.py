@@ -1,0 +1,71 @@
+"""ProcessSampler: what one process takes. The only use of psutil.
+
+What a look costs was measured on PocketBase 0.40.6: CPU time 20 us, PSS 250 us, since the kernel
+walks the page tables for it. So memory is looked at less often. RSS would be cheap, and wrong: it
+counts the program's own pages, which all instances share, once for each.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import psutil
+
+from actors.proc import ProcessIdentity
+
+MEMORY_INTERVAL = 30.0
+"""Seconds between two looks at a process's memory, at least."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """What was seen of a process."""
+
+    cpu_seconds: float
+    cpu_percent: float
+    memory_bytes: int
+
+
+class ProcessSampler:
+    """Looks at one process, again and again. Raises :class:`ProcessLookupError` when it is gone."""
+
+    def __init__(self, identity: ProcessIdentity, *, since: float) -> None:
+        """``since`` is when the process was started, on the monotonic clock."""
+        self.identity = identity
+        self._at = since
+        self._cpu = 0.0
+        self._memory = 0
+        self._memory_due = -math.inf
+        try:
+            self._process = psutil.Process(identity.pid)
+        except psutil.Error as error:
+            raise ProcessLookupError(identity.pid) from error
+
+    def sample(self, at: float) -> Sample:
+        """Look at it now."""
+        try:
+            times = self._process.cpu_times()
+            if at >= self._memory_due:
+                self._memory = memory_of(self._process)
+                self._memory_due = at + MEMORY_INTERVAL
+        except psutil.Error as error:
+            raise ProcessLookupError(self.identity.pid) from error
+        cpu, elapsed = times.user + times.system, at - self._at
+        percent = 100 * (cpu - self._cpu) / elapsed if elapsed > 0 else 0.0
+        self._at, self._cpu = at, cpu
+        return Sample(
+            cpu_seconds=round(cpu, 2), cpu_percent=round(percent, 2), memory_bytes=self._memory
+        )
+
+
+def memory_of(process: psutil.Process) -> int:
+    """Return the process's share of the memory in bytes: PSS, or what it shares with nobody.
+
+    The second where the system does not tell the first (a process of another uid, without root).
+    """
+    try:
+        return int(process.memory_full_info().pss)
+    except psutil.AccessDenied:
+        memory = process.memory_info()
+        return int(memory.rss - memory.shared)

@@ -1,0 +1,46 @@
+"""Answers: what was measured, and what has been."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from bus.answers.base import Answer
+from bus.history import Transition
+from bus.states import Status
+from bus.usage import Machine, ManagerProcess, Usage, UsagePoint
+
+
+class FleetAnswer(Answer, frozen=True, kw_only=True, tag=True):
+    """To ``GetFleet``. What instances take is summed up over those that have a process."""
+
+    at: datetime
+    statuses: dict[Status, int]
+    """How many instances are in each status; every status is there."""
+    wanted: int
+    """How many are to run."""
+    starts_under_way: int
+    starts_waiting: int
+    cpu_percent: float
+    memory_bytes: int
+    connections: int
+    data_bytes: int
+    """Of all instances, also of those without a process."""
+    machine: Machine
+    manager: ManagerProcess
+
+
+class UsageAnswer(Answer, frozen=True, kw_only=True, tag=True):
+    """To ``GetUsage``: the latest look, and the curves, oldest point first."""
+
+    user_id: str
+    interval: float
+    """Seconds between two looks."""
+    usage: Usage | None
+    points: list[UsagePoint]
+
+
+class HistoryAnswer(Answer, frozen=True, kw_only=True, tag=True):
+    """To ``GetHistory``: the latest transitions, oldest first."""
+
+    user_id: str
+    transitions: list[Transition]

@@ -1,0 +1,100 @@
+"""What one process takes, seen on real ones."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from actors.monitor.sampler import MEMORY_INTERVAL, ProcessSampler
+from actors.proc import ProcessIdentity, identify
+
+BURN = "import os\nwhile os.times().user < 0.3: pass\nprint(flush=True); input()"
+GROW = "input(); x = b'x' * 30_000_000; print(flush=True); input()"
+
+
+class Child:
+    """A Python process that goes on when it is told to."""
+
+    def __init__(self, script: str) -> None:
+        pipe = subprocess.PIPE
+        command = [sys.executable, "-S", "-c", script]
+        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe)
+        identity = identify(self.process.pid)
+        assert identity is not None
+        self.identity: ProcessIdentity = identity
+
+    def go_on(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(b"\n")
+        self.process.stdin.flush()
+
+    def await_line(self) -> None:
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline()
+
+    def __enter__(self) -> Child:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+def test_cpu_time_is_told_in_percent_of_one_core() -> None:
+    """The first look counts from the start of the process, each further one from the last."""
+    with Child(BURN) as child:
+        child.await_line()
+        sampler = ProcessSampler(child.identity, since=100.0)
+        first, second = sampler.sample(102.0), sampler.sample(112.0)
+        spent = psutil.Process(child.process.pid).cpu_times()
+    assert first.cpu_seconds == pytest.approx(spent.user + spent.system, abs=0.02)
+    assert first.cpu_seconds >= 0.3
+    assert first.cpu_percent == pytest.approx(100 * first.cpu_seconds / 2, abs=0.5)
+    assert second.cpu_percent == pytest.approx(0.0, abs=0.2)
+
+
+def test_memory_is_the_processs_share_and_looked_at_less_often() -> None:
+    """PSS as the kernel has it; it is asked again when the last answer is old."""
+    with Child(GROW) as child:
+        sampler = ProcessSampler(child.identity, since=0.0)
+        before = sampler.sample(0.0).memory_bytes
+        child.go_on()
+        child.await_line()
+        assert sampler.sample(MEMORY_INTERVAL / 2).memory_bytes == before
+        after = sampler.sample(MEMORY_INTERVAL).memory_bytes
+        rollup = Path(f"/proc/{child.process.pid}/smaps_rollup").read_text().splitlines()
+    (pss,) = [int(line.split()[1]) * 1024 for line in rollup if line.startswith("Pss:")]
+    assert after == pytest.approx(pss, rel=0.05)
+    assert after - before > 25_000_000
+
+
+def test_without_leave_to_see_the_share_the_private_memory_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where the system keeps PSS from us, what the process shares with nobody is near to it."""
+
+    def refused(process: psutil.Process) -> None:
+        raise psutil.AccessDenied(process.pid)
+
+    with Child(GROW) as child:
+        child.go_on()
+        child.await_line()
+        known = ProcessSampler(child.identity, since=0.0).sample(0.0).memory_bytes
+        monkeypatch.setattr(psutil.Process, "memory_full_info", refused)
+        guessed = ProcessSampler(child.identity, since=0.0).sample(0.0).memory_bytes
+    assert guessed == pytest.approx(known, rel=0.2)
+
+
+def test_a_process_that_is_gone_is_told_as_such() -> None:
+    """Nobody there, before the first look or at a later one."""
+    with Child(BURN) as child:
+        sampler = ProcessSampler(child.identity, since=0.0)
+        sampler.sample(1.0)
+    with pytest.raises(ProcessLookupError):
+        sampler.sample(2.0)
+    with pytest.raises(ProcessLookupError):
+        ProcessSampler(child.identity, since=0.0)
