@@ -147,6 +147,8 @@ class StartAttempt:
 
     def _spawn(self, record: Record, port: int, lock: DirectoryLock) -> ManagedProcess:
         services, data = self._services, self._services.layout.data(record.user_id)
+        if record.identity is None:
+            services.seeds.plant(record.user_id, data)
         services.template.seed(data)
         if record.uid is not None:
             give(data, record.uid)

@@ -65,9 +65,14 @@ class Layout:
         """The database of the registry."""
         return self.control / "registry.db"
 
+    @property
+    def nursery(self) -> Path:
+        """Where data directories for new users are made."""
+        return self.control / "nursery"
+
     def prepare(self) -> None:
         """Make the manager's own directories; raise :class:`InstanceIOError` if that fails."""
-        for path in (self.root, self.control, self.control / "templates"):
+        for path in (self.root, self.control, self.control / "templates", self.nursery):
             make_directory(path, PASSABLE if self.shared else PRIVATE)
         for path in (
             self.control / "run",

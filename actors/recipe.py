@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from actors.data.template import Template
 from actors.layout import Layout
 from actors.process import LaunchSpec
@@ -24,22 +26,48 @@ def serve(
             binary,
             "serve",
             f"--http=127.0.0.1:{port}",
-            f"--dir={data}",
-            f"--migrationsDir={template.directory('pb_migrations')}",
-            f"--hooksDir={template.directory('pb_hooks')}",
-            f"--publicDir={template.directory('pb_public')}",
-            "--automigrate=0",
-            "--hooksWatch=0",
-            "--hooksPool=2",
-            "--dev=0",
+            *_flags(data, template, hooks=template.directory("pb_hooks")),
         ),
-        env={
-            "PATH": "",
-            "HOME": str(data),
-            "TZ": "UTC",
-            "PBLM_BOOTSTRAP": template.bootstrap(user_id),
-        },
+        env=_environment(data, template, user_id),
         cwd=data,
         log=layout.log(user_id),
         keep_open=(lock,),
     )
+
+
+def migrate(
+    binary: str, data: Path, template: Template, user_id: str, *, log: Path, hooks: bool
+) -> LaunchSpec:
+    """Return the command that makes in ``data`` what a first start makes, and ends by itself.
+
+    Without ``hooks`` none of the template's are loaded.
+    """
+    folder = template.directory("pb_hooks") if hooks else data / "none"
+    return LaunchSpec(
+        argv=(binary, "migrate", "up", *_flags(data, template, hooks=folder)),
+        env=_environment(data, template, user_id),
+        cwd=data,
+        log=log,
+    )
+
+
+def _flags(data: Path, template: Template, *, hooks: Path) -> tuple[str, ...]:
+    return (
+        f"--dir={data}",
+        f"--migrationsDir={template.directory('pb_migrations')}",
+        f"--hooksDir={hooks}",
+        f"--publicDir={template.directory('pb_public')}",
+        "--automigrate=0",
+        "--hooksWatch=0",
+        "--hooksPool=2",
+        "--dev=0",
+    )
+
+
+def _environment(data: Path, template: Template, user_id: str) -> dict[str, str]:
+    return {
+        "PATH": "",
+        "HOME": str(data),
+        "TZ": "UTC",
+        "PBLM_BOOTSTRAP": template.bootstrap(user_id),
+    }

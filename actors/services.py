@@ -9,12 +9,14 @@ import pykka
 
 from actors.breaker import FleetBreaker
 from actors.clock import Clock
+from actors.data.operator import Operator
 from actors.data.template import Template
 from actors.facts import Reply
 from actors.health import HealthChecker
 from actors.isolation import Isolation
 from actors.layout import Layout
 from actors.monitor.book import UsageBook
+from actors.nursery.seeds import Seeds
 from actors.ports import PortRegistry
 from actors.process import Processes
 from actors.restart import RestartPolicy
@@ -40,6 +42,8 @@ class Services:
     processes: Processes
     strays: Strays
     template: Template
+    operator: Operator | None
+    seeds: Seeds
     isolation: Isolation
     usage: UsageBook
     publish: Callable[[Event], None]

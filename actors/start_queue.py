@@ -22,6 +22,11 @@ class StartQueue:
         self._starting: set[str] = set()
         self._waiting: dict[str, Callable[[], None]] = {}
 
+    @property
+    def busy(self) -> bool:
+        """Whether any instance starts, or waits for it."""
+        return bool(self._starting or self._waiting)
+
     def join(self, user_id: str, grant: Callable[[], None], *, forced: bool = False) -> bool:
         """Have ``grant`` called when the user's turn has come; return whether that is at once.
 

@@ -24,6 +24,8 @@ from actors.layout import Layout
 from actors.lock import ManagerLock
 from actors.monitor.book import UsageBook
 from actors.monitor.monitor import monitor
+from actors.nursery.nursery import nursery
+from actors.nursery.seeds import Seeds
 from actors.ports import PortRegistry
 from actors.process import Processes, pocketbase_version
 from actors.restart import RestartPolicy
@@ -43,7 +45,7 @@ from bus.states import Desired, Status
 SPARE_PROBES = 8
 """Threads for health checks beyond those that starting instances may occupy."""
 
-CAPABILITIES: tuple[Callable[[Services], Capability], ...] = (monitor,)
+CAPABILITIES: tuple[Callable[[Services], Capability], ...] = (monitor, nursery)
 """What the house can do beside the life of the instances, in the order in which it begins."""
 
 FEW_INSTANCES = 100
@@ -130,6 +132,8 @@ class ActorSystem:
             processes=processes,
             strays=Strays(self.layout.root, processes.is_managed),
             template=self.template,
+            operator=self.operator,
+            seeds=Seeds(self.template),
             isolation=self.isolation,
             usage=self.usage,
             publish=publish,

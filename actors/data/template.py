@@ -64,9 +64,20 @@ class Template:
 
     def bootstrap(self, user_id: str) -> str:
         """What the bootstrap migration is told, as JSON. There is no secret in it."""
-        settings = self._settings | {"meta": {"appName": user_id} | self._settings.get("meta", {})}
+        meta = self._settings.get("meta", {}) | {"appName": self.app_name(user_id)}
+        settings = self._settings | {"meta": meta}
         superuser = {"id": SERVICE_ID, "email": SERVICE_EMAIL}
         return msgspec.json.encode({"settings": settings, "superuser": superuser}).decode()
+
+    def app_name(self, user_id: str) -> str:
+        """What the user's application is called: as the operator has it, else as the user."""
+        return str(self._settings.get("meta", {}).get("appName", user_id))
+
+    @property
+    def digest(self) -> str:
+        """What tells this template from every other one."""
+        told = f"{self.path.name} {self.bootstrap('')}"
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
 
     def seed(self, data: Path) -> None:
         """Give a new data directory the head of ``types.d.ts``, so that the rest is not written."""

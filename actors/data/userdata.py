@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import string
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from actors.data.database import Connection, UserDataError, quoted, reading, wri
 
 FIRST_MIGRATION = "SELECT file, applied FROM _migrations ORDER BY applied, file LIMIT 1"
 AUTH_COLLECTIONS = "SELECT name FROM _collections WHERE type = 'auth'"
+AUTH_OPTIONS = "SELECT id, options FROM _collections WHERE type = 'auth'"
+SETTINGS = "SELECT value FROM _params WHERE id = 'settings'"
 PUT_SUPERUSER = """
     INSERT INTO _superusers
         (id, email, emailVisibility, verified, password, tokenKey, created, updated)
@@ -75,15 +78,18 @@ def change_token_keys(data: Path) -> int:
 
     Returns how many. PocketBase reads the key at each request, so it holds at once.
     """
-    changed = 0
     with writing(data) as database:
-        names = [row[0] for row in database.execute(AUTH_COLLECTIONS)]
-        for name in names:
-            table = quoted(name)
-            for (record_id,) in database.execute(f"SELECT id FROM {table}").fetchall():
-                key = [_random_key(), record_id]
-                database.execute(f"UPDATE {table} SET tokenKey = ? WHERE id = ?", key)
-                changed += 1
+        return _change_token_keys(database)
+
+
+def _change_token_keys(database: Connection) -> int:
+    changed = 0
+    for (name,) in database.execute(AUTH_COLLECTIONS).fetchall():
+        table = quoted(name)
+        for (record_id,) in database.execute(f"SELECT id FROM {table}").fetchall():
+            key = [_random_key(), record_id]
+            database.execute(f"UPDATE {table} SET tokenKey = ? WHERE id = ?", key)
+            changed += 1
     return changed
 
 
@@ -112,24 +118,38 @@ def renew_secrets(data: Path, identity: str | None = None) -> str:
     those of all auth collections and the keys of all auth records are new. So is its identity,
     unless it is to take over the given one and can; the identity that it has is returned.
     """
-    change_token_keys(data)
     with writing(data) as database:
-        query = "SELECT id, options FROM _collections WHERE type = 'auth'"
-        for identifier, text in database.execute(query).fetchall():
-            options = _with_new_secrets(msgspec.json.decode(text))
+        _change_token_keys(database)
+        for identifier, text in database.execute(AUTH_OPTIONS).fetchall():
+            options = with_secrets(msgspec.json.decode(text), _random_key)
             values = [msgspec.json.encode(options).decode(), identifier]
             database.execute("UPDATE _collections SET options = ? WHERE id = ?", values)
         file, applied = database.execute(FIRST_MIGRATION).fetchone()
         wanted, _, at = (identity or "").rpartition("@")
-        shift = int(at) - applied if wanted == file else 1 + secrets.randbelow(10**9)
-        database.execute("UPDATE _migrations SET applied = applied + ?", [shift])
+        if wanted == file:
+            shift = [int(at) - applied]
+            database.execute("UPDATE _migrations SET applied = applied + ?", shift)
+        else:  # earlier, so it stays the first: one of some 10**15 microseconds
+            other = [secrets.randbelow(applied), file]
+            database.execute("UPDATE _migrations SET applied = ? WHERE file = ?", other)
     return read_identity(data)
 
 
-def _with_new_secrets(options: dict[str, Any]) -> dict[str, Any]:
+def put_app_name(data: Path, name: str) -> None:
+    """Name the application in the settings of a PocketBase that does not run."""
+    with writing(data) as database:
+        (value,) = database.execute(SETTINGS).fetchone()
+        settings = msgspec.json.decode(value)
+        settings["meta"]["appName"] = name
+        query = "UPDATE _params SET value = ? WHERE id = 'settings'"
+        database.execute(query, [msgspec.json.encode(settings)])
+
+
+def with_secrets(options: dict[str, Any], make: Callable[[], str]) -> dict[str, Any]:
+    """Return the options of an auth collection with the secrets that ``make`` makes."""
     for value in options.values():
         if isinstance(value, dict) and "secret" in value and "duration" in value:
-            value["secret"] = _random_key()
+            value["secret"] = make()
     return options
 
 

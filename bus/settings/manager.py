@@ -10,6 +10,7 @@ from bus.settings.fields import Group, refusal
 from bus.settings.instances import InstanceSettings
 from bus.settings.isolation import IsolationSettings
 from bus.settings.monitor import MonitorSettings
+from bus.settings.nursery import NurserySettings
 from bus.settings.template import TemplateSettings
 
 GROUPS: tuple[type[Group], ...] = (
@@ -18,12 +19,13 @@ GROUPS: tuple[type[Group], ...] = (
     TemplateSettings,
     IsolationSettings,
     MonitorSettings,
+    NurserySettings,
 )
 """The groups, in the order of the reference."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(DoorSettings, TemplateSettings, IsolationSettings, MonitorSettings):
+class Settings(DoorSettings, TemplateSettings, IsolationSettings, MonitorSettings, NurserySettings):
     """The settings; each field's metadata holds its variable and what it takes."""
 
     @classmethod

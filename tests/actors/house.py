@@ -21,6 +21,7 @@ from actors.instance import InstanceActor
 from actors.isolation import Isolation
 from actors.layout import Layout
 from actors.monitor.book import UsageBook
+from actors.nursery.seeds import Seeds
 from actors.ports import PortRegistry
 from actors.records import Record
 from actors.restart import RestartPolicy
@@ -100,6 +101,7 @@ class House:
             self.settings.port_range,
             is_free=self._is_free,
         )
+        template = Template(None, self.layout, "0.40.6")
         self.services = Services(
             settings=self.settings,
             layout=self.layout,
@@ -110,7 +112,9 @@ class House:
             health=self.health,
             processes=self.processes,
             strays=Strays(self.layout.root, self.processes.is_managed),
-            template=Template(None, self.layout, "0.40.6"),
+            template=template,
+            operator=None,
+            seeds=Seeds(template),
             isolation=Isolation(self.settings, self.layout, set()),
             usage=UsageBook(),
             publish=self._publish,

@@ -41,6 +41,7 @@ GOOD: list[tuple[str, str, str, object]] = [
     ("PB_UID_RANGE", "1", "uid_range", 1),
     ("PB_MEMORY_LIMIT_MIB", "128", "memory_limit_mib", 128),
     ("PB_OPEN_FILES_LIMIT", "64", "open_files_limit", 64),
+    ("PB_SEEDS", "0", "seeds", 0),
     ("PB_DELETE_GRACE", "0", "delete_grace", 0.0),
 ]
 NEEDS = {
@@ -103,5 +104,6 @@ BAD: list[tuple[str, str]] = [
     ("PB_UID_RANGE", "0"),
     ("PB_MEMORY_LIMIT_MIB", "64"),
     ("PB_OPEN_FILES_LIMIT", "few"),
+    ("PB_SEEDS", "-1"),
     ("PB_DELETE_GRACE", "-1"),
 ]

@@ -1,0 +1,1 @@
+"""Data directories that are made before anybody needs them."""
