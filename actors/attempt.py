@@ -25,7 +25,7 @@ from actors.facts import (
     StrayGone,
     StrayTimedOut,
 )
-from actors.isolation import give
+from actors.isolation.isolation import give
 from actors.layout import make_private_directory
 from actors.lock import DirectoryLock
 from actors.process import ManagedProcess
@@ -160,7 +160,8 @@ class StartAttempt:
             port,
             lock=lock.fd,
         )
-        return services.processes.spawn(services.isolation.wrap(spec, record.uid))
+        spec = services.isolation.wrap(spec, record.uid)
+        return services.processes.spawn(services.confinement.wrap(spec, record.user_id))
 
     def _evict(self) -> None:
         """End whatever serves the directory without our knowledge, before our own may start."""

@@ -7,8 +7,6 @@ import errno
 from actors.proc import ExitStatus
 from bus.causes import Cause
 
-SIGKILL = 9
-
 SIGNS: tuple[tuple[str, Cause], ...] = (
     ("bind: address already in use", Cause.PORT_IN_USE),
     ("file is not a database", Cause.DATA_CORRUPT),
@@ -27,6 +25,7 @@ SIGNS: tuple[tuple[str, Cause], ...] = (
     ("unable to open database file", Cause.PERMISSION_DENIED),
     ("not a directory", Cause.IO_ERROR),
     ("runtime: out of memory", Cause.OUT_OF_MEMORY),
+    ("fatal error: out of memory", Cause.OUT_OF_MEMORY),
     ("cannot allocate memory", Cause.OUT_OF_MEMORY),
 )
 """What PocketBase 0.40.6 writes, and what it means; the first that fits counts.
@@ -39,10 +38,10 @@ def diagnose(status: ExitStatus, output: str, *, starting: bool, oom_killed: boo
     """Return why a process ended that nobody asked to end.
 
     What it wrote counts only while it was ``starting``: later, a user's own hook may have written
-    anything. ``oom_killed``: the kernel killed some process for want of memory while it lived.
+    anything. ``oom_killed``: the kernel ended it for want of memory.
     """
-    if status.code == -SIGKILL:
-        return Cause.OUT_OF_MEMORY if oom_killed else Cause.KILLED
+    if oom_killed:
+        return Cause.OUT_OF_MEMORY
     if status.code is not None and status.code < 0:
         return Cause.KILLED
     for sign, cause in SIGNS:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from actors.clock import utc_now
 from actors.disk import MIB, free_bytes
+from actors.isolation.confinement import possible, wanted
+from actors.isolation.hierarchy import find_hierarchy
 from actors.process import pocketbase_version
 from bus.settings import Settings
 
@@ -183,6 +185,23 @@ def _permissions(settings: Settings, instances: int) -> Finding:
     return Finding(name="permissions", level=Level.OK, what=f"{path} is private")
 
 
+def _limits(settings: Settings, instances: int) -> Finding:
+    asked = wanted(settings)
+    kept, why = possible(asked)
+    by = f"by {find_hierarchy(kept.controllers)}" if kept.controllers else "none by control group"
+    if kept == asked:
+        what = by if asked.controllers else "neither PB_MEMORY_LIMIT_MIB nor PB_CPU_WEIGHT is set"
+        return Finding(name="limits", level=Level.OK, what=what)
+    lost = [] if kept.memory else ["PB_MEMORY_LIMIT_MIB is RLIMIT_DATA only"]
+    lost += [] if kept.cpu_weight or not asked.cpu_weight else ["PB_CPU_WEIGHT has no effect"]
+    fix = (
+        "in a systemd unit: Delegate=memory cpu; by hand: systemd-run --scope -p "
+        "'Delegate=memory cpu' pblm (with --user where you are not root)"
+    )
+    what = f"{by}, {' and '.join(lost)}: {why}"
+    return Finding(name="limits", level=Level.WARNING, what=what, fix=fix)
+
+
 CHECKS: tuple[Callable[[Settings, int], Finding], ...] = (
     _binary,
     _permissions,
@@ -190,6 +209,7 @@ CHECKS: tuple[Callable[[Settings, int], Finding], ...] = (
     _memory,
     _open_files,
     _tasks,
+    _limits,
     _inotify,
     _ports,
     _clock,

@@ -14,6 +14,7 @@ from typing import Any
 
 from actors import breaker, proc
 from actors.attempt import StartAttempt
+from actors.complaint import template_fault
 from actors.diagnosis import diagnose, io_failure
 from actors.facts import (
     ClaimPort,
@@ -148,6 +149,7 @@ class Lifecycle:
         log.info("%s: adopted pid %d (%s)", self._user_id, process.pid, record.status)
         self._begin_run(record.run)
         self._own(process)
+        self._services.confinement.adopt(self._user_id, process.pid)
         port = record.port
         assert port is not None
         self._services.ports.tell(ClaimPort(user_id=self._user_id, port=port))
@@ -197,7 +199,7 @@ class Lifecycle:
         self._verdict = None
         self._watch = None
         self._killed = False
-        self._oom_kills = proc.oom_kills()
+        self._oom_kills = self._services.confinement.oom_kills(self._user_id)
         self._attempt = StartAttempt(
             lambda: self.keeper.record, self._services, self._timers, self._tell, run=run
         )
@@ -304,6 +306,9 @@ class Lifecycle:
     def _exited(self, status: ExitStatus) -> None:
         process, self.process = self.process, None
         assert process is not None
+        confinement = self._services.confinement
+        oom_killed = confinement.oom_killed(self._user_id, status, self._oom_kills)
+        confinement.left(self._user_id)
         match self.keeper.status:
             case Status.STOPPING:
                 self.settle_stopped(f"It was stopped: PocketBase {status}")
@@ -312,17 +317,17 @@ class Lifecycle:
             case _ if self._verdict is not None:
                 self._fail(self._verdict)
             case _:
-                self._exited_by_itself(status, process.last_output())
+                self._exited_by_itself(status, process.last_output(), oom_killed=oom_killed)
 
-    def _exited_by_itself(self, status: ExitStatus, output: str) -> None:
+    def _exited_by_itself(self, status: ExitStatus, output: str, *, oom_killed: bool) -> None:
         starting = self._attempt is not None
-        oom_killed = proc.oom_kills() > self._oom_kills
         cause = diagnose(status, output, starting=starting, oom_killed=oom_killed)
         if self._attempt is not None and REMEDY[cause] is Remedy.NEXT_PORT:
             self.keeper.note(**GONE)
             if self._attempt.try_next_port():
                 return
-        when = f" before it was ready: {output[-SHOWN_OUTPUT:] or 'it wrote nothing'}"
+        said = template_fault(output) or output[-SHOWN_OUTPUT:] or "it wrote nothing"
+        when = f" before it was ready: {said}"
         self._fail(
             ProcessError(
                 f"Process error: PocketBase {status}{when if starting else ''}",

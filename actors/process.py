@@ -23,6 +23,8 @@ from bus.errors import InstanceIOError, ProcessError
 
 LAST_OUTPUT = 4096
 """How much of a process's last output is told, in bytes."""
+LONGEST_DUMP = 262_144
+"""How far back it is looked for behind Go's dump of what everything was doing, in bytes."""
 
 INSTALLER_TOKEN = re.compile(r"(pbinstall/)[^\s]+")
 """PocketBase prints a link with a thirty-minute superuser token while it has no superuser."""
@@ -89,8 +91,9 @@ class ManagedProcess:
         try:
             with open(self._log, "rb") as log:
                 end = log.seek(0, os.SEEK_END)
-                log.seek(max(self._log_offset, end - LAST_OUTPUT))
-                return redacted(log.read().decode(errors="replace")).strip()
+                log.seek(max(self._log_offset, end - LONGEST_DUMP))
+                said = without_dump(log.read())
+                return redacted(said[-LAST_OUTPUT:].decode(errors="replace")).strip()
         except OSError:
             return ""
 
@@ -108,6 +111,12 @@ class ManagedProcess:
         with self._lock, contextlib.suppress(ProcessLookupError):  # gone, and not told yet
             if not self.exited:
                 signal.pidfd_send_signal(self._pidfd, number)
+
+
+def without_dump(output: bytes) -> bytes:
+    """Return what Go wrote without the stacks of all goroutines, which follow its last words."""
+    words = output.partition(b"\n\ngoroutine ")[0]
+    return words if any(sign in words for sign in (b"panic: ", b"fatal error: ")) else output
 
 
 def redacted(output: str) -> str:

@@ -13,7 +13,8 @@ from actors.data.operator import Operator
 from actors.data.template import Template
 from actors.facts import Reply
 from actors.health import HealthChecker
-from actors.isolation import Isolation
+from actors.isolation.confinement import Confinement
+from actors.isolation.isolation import Isolation
 from actors.layout import Layout
 from actors.monitor.book import UsageBook
 from actors.nursery.seeds import Seeds
@@ -46,6 +47,7 @@ class Services:
     seeds: Seeds
     isolation: Isolation
     usage: UsageBook
+    confinement: Confinement
     publish: Callable[[Event], None]
     ask: Callable[[Request, Reply], None]
     """Asks anything that can be asked over the bus; answered once, from any thread, errors too."""

@@ -18,8 +18,9 @@ from actors.data.template import Template
 from actors.doctor import Finding, examine
 from actors.facts import Asked, HurryUp, Recover, ShutDown
 from actors.health import HealthChecker
-from actors.isolation import Isolation
-from actors.isolation import publish as publish_tree
+from actors.isolation.confinement import Confinement
+from actors.isolation.isolation import Isolation
+from actors.isolation.isolation import publish as publish_tree
 from actors.layout import Layout
 from actors.lock import ManagerLock
 from actors.monitor.book import UsageBook
@@ -86,6 +87,8 @@ class ActorSystem:
             self.isolation = Isolation(settings, self.layout, uids)
             if self.isolation.by_uid:
                 publish_tree(self.template.path)
+            self.confinement = Confinement(settings, self.layout)
+            stack.callback(self.confinement.close)
             self.operator = _operator(settings, self.layout)
             self._closing = stack.pop_all()
 
@@ -136,6 +139,7 @@ class ActorSystem:
             seeds=Seeds(self.template),
             isolation=self.isolation,
             usage=self.usage,
+            confinement=self.confinement,
             publish=publish,
             ask=self._ask,
             policy=RestartPolicy(),

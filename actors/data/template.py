@@ -8,6 +8,7 @@ with does not change under it, and nobody but the manager writes there.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 from importlib import resources
@@ -97,9 +98,15 @@ def _read_settings(source: Path | None) -> dict[str, Any]:
     if path is None or not path.exists():
         return {}
     try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
-    except (OSError, msgspec.DecodeError) as error:
-        raise SettingsError(f"PB_TEMPLATE_PATH: {path} is no JSON object: {error}") from error
+        settings = json.loads(path.read_bytes())
+    except json.JSONDecodeError as error:
+        where = f"{path}, line {error.lineno}"
+        raise SettingsError(f"PB_TEMPLATE_PATH: {where}: no JSON: {error.msg}") from error
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"PB_TEMPLATE_PATH: {path} cannot be read: {error}") from error
+    if not isinstance(settings, dict):
+        raise SettingsError(f"PB_TEMPLATE_PATH: {path}, line 1: takes a JSON object")
+    return settings
 
 
 def _collect(source: Path | None) -> dict[str, bytes]:

@@ -30,7 +30,7 @@ from actors.data.database import UserDataError
 from actors.data.fingerprint import fingerprint
 from actors.data.template import TYPES_HEAD
 from actors.data.userdata import renew_secrets
-from actors.isolation import give
+from actors.isolation.isolation import give
 from actors.layout import PASSABLE, PRIVATE, make_directory, make_private_directory
 from actors.process import ManagedProcess
 from actors.services import Services

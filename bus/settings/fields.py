@@ -108,6 +108,19 @@ def at_least(least: int) -> Callable[[str], int]:
     return parse
 
 
+def between(least: int, most: int) -> Callable[[str], int]:
+    """Return a reader of whole numbers from ``least`` to ``most``."""
+    parse_least = at_least(least)
+
+    def parse(text: str) -> int:
+        value = parse_least(text)
+        if value > most:
+            raise ValueError
+        return value
+
+    return parse
+
+
 count = at_least(1)
 """Reads a whole number from 1 on."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from bus.settings.fields import Group, at_least, count, one_of, setting
+from bus.settings.fields import Group, at_least, between, count, one_of, setting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +19,9 @@ class IsolationSettings(Group):
     uid_range: int = setting("PB_UID_RANGE", "how many, from 1", count, 65_536)
     memory_limit_mib: int | None = setting(
         "PB_MEMORY_LIMIT_MIB", "MiB, from 128", at_least(128), None, "none"
+    )
+    cpu_weight: int | None = setting(
+        "PB_CPU_WEIGHT", "a weight from 1 to 10000", between(1, 10_000), None, "none"
     )
     open_files_limit: int | None = setting(
         "PB_OPEN_FILES_LIMIT", "how many, from 64", at_least(64), None, "none"

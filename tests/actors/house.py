@@ -18,7 +18,8 @@ from actors.data.template import Template
 from actors.data.userdata import read_identity
 from actors.facts import Asked, HealthProven, Recover, ReleasePort
 from actors.instance import InstanceActor
-from actors.isolation import Isolation
+from actors.isolation.confinement import Confinement
+from actors.isolation.isolation import Isolation
 from actors.layout import Layout
 from actors.monitor.book import UsageBook
 from actors.nursery.seeds import Seeds
@@ -117,6 +118,7 @@ class House:
             seeds=Seeds(template),
             isolation=Isolation(self.settings, self.layout, set()),
             usage=UsageBook(),
+            confinement=Confinement(self.settings, self.layout),
             publish=self._publish,
             ask=lambda request, reply: self.supervisor.tell(Asked(request=request, reply=reply)),
             policy=RestartPolicy(jitter=0.0),

@@ -71,11 +71,12 @@ def test_every_observed_failure_has_its_cause(output: str, cause: Cause, exit_co
     [
         (-9, True, Cause.OUT_OF_MEMORY),
         (-9, False, Cause.KILLED),
-        (-15, True, Cause.KILLED),
+        (None, True, Cause.OUT_OF_MEMORY),
+        (-15, False, Cause.KILLED),
         (-11, False, Cause.KILLED),
-        (0, True, Cause.UNKNOWN),
+        (0, False, Cause.UNKNOWN),
         (1, False, Cause.UNKNOWN),
-        (None, True, Cause.UNKNOWN),
+        (None, False, Cause.UNKNOWN),
     ],
 )
 def test_a_silent_end_is_told_by_its_status(

@@ -47,6 +47,7 @@ NAMES = [
     "memory",
     "open files",
     "tasks",
+    "limits",
     "inotify",
     "ports",
     "clock",

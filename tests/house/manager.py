@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 from actors.layout import Layout
 from actors.ports import is_free, preferred_offset
@@ -32,14 +33,24 @@ LAST_ANNOUNCED = b"databases"
 class Manager:
     """A manager with a directory and ports of its own; can be started again and again."""
 
-    def __init__(self, root: Path, *, misbehaving_children: bool = False, **settings: object):
+    def __init__(
+        self,
+        root: Path,
+        *,
+        misbehaving_children: bool = False,
+        launcher: Sequence[str] = (),
+        **settings: object,
+    ):
         """``settings`` are those of the environment, without ``PB_`` and in small letters.
+
+        ``launcher`` is a command that becomes the one that follows it.
 
         With ``misbehaving_children`` the users named in :mod:`tests.house.misbehaving` get such a
         child instead of PocketBase; the others get PocketBase.
         """
         self.root = root
         self.log = root / "manager.log"
+        self._command = [*launcher, sys.executable, str(RUN_ALL)]
         self.children = misbehaving.Children(root / "child")
         settings.setdefault("port_range", 40)
         settings.setdefault("base_port", free_ports(int(str(settings["port_range"]))))
@@ -64,7 +75,7 @@ class Manager:
         """Start it, and return once it serves."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, str(RUN_ALL)],
+                self._command,
                 env=self.environ,
                 cwd=self.root,
                 stdin=subprocess.DEVNULL,
@@ -79,7 +90,7 @@ class Manager:
     def launch_refused(self) -> str:
         """Start it where it must refuse, and return the one line that it says."""
         ended = subprocess.run(
-            [sys.executable, str(RUN_ALL)],
+            self._command,
             env=self.environ,
             cwd=self.root,
             capture_output=True,
@@ -171,7 +182,8 @@ def manager_of(**settings: object) -> Iterator[Manager]:
     # Not pytest's own directory: the path of a Unix socket ends at 107 bytes.
     root = Path(tempfile.mkdtemp(prefix="pblm", dir="/tmp"))
     misbehaves = bool(settings.pop("misbehaving_children", False))
-    manager = Manager(root, misbehaving_children=misbehaves, **settings)
+    launcher = cast("Sequence[str]", settings.pop("launcher", ()))
+    manager = Manager(root, misbehaving_children=misbehaves, launcher=launcher, **settings)
     try:
         yield manager
     finally:

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from tests.house.caller import Json
-from tests.house.manager import Manager, running_manager
+from tests.house.manager import Manager, manager_of, running_manager
 
 NOTES = Path(__file__).resolve().parents[2] / "docs" / "examples" / "notes"
 OPERATOR = ("operator@example.com", "a long password")
@@ -118,17 +118,61 @@ def test_the_second_user_has_a_small_footprint(house: Manager) -> None:
     assert (Path(second["db_path"]) / "types.d.ts").stat().st_size < 100
 
 
-def test_a_broken_template_fails_the_start_and_says_where(tmp_path: Path) -> None:
-    """A migration that throws fails the start by its name, and no restart is tried."""
-    migrations = tmp_path / "pb_migrations"
-    migrations.mkdir()
-    broken = 'migrate((app) => { throw new Error("on purpose") }, (app) => {})'
-    (migrations / "1700000000_broken.js").write_text(broken)
-    with running_manager(template_path=tmp_path) as manager:
-        answer = manager.api.init_pb("ann")
-        failed = manager.api.instance("ann")
+BROKEN = [
+    (
+        "pb_migrations/1700000000_bad.js",
+        "migrate((app) => {\n  const x = ;\n}, (app) => {})",
+        "pb_migrations/1700000000_bad.js, line 2: SyntaxError: Unexpected token ;",
+        "migration_failed",
+    ),
+    (
+        "pb_migrations/1700000000_bad.js",
+        'migrate((app) => {\n\n  throw new Error("on purpose")\n}, (app) => {})',
+        "pb_migrations/1700000000_bad.js, line 3: Error: on purpose",
+        "migration_failed",
+    ),
+    (
+        "pb_hooks/bad.pb.js",
+        'routerAdd("GET", "/x", (e) => {\n  return e.json(200, {\n})\n',
+        "pb_hooks/bad.pb.js, line 4: SyntaxError: Unexpected end of input",
+        "hook_failed",
+    ),
+    (
+        "pb_hooks/bad.pb.js",
+        "const a = 1\n\n\nnobodyHasMadeThis()",
+        "pb_hooks/bad.pb.js, line 4: ReferenceError: nobodyHasMadeThis is not defined",
+        "hook_failed",
+    ),
+]
 
-    assert answer.status_code == 500
-    assert "1700000000_broken.js" in answer.json()["message"]
-    assert failed["failure"]["cause"] == "migration_failed"
-    assert "not tried again" in failed["reason"]
+
+def test_a_broken_template_fails_the_start_and_touches_nobody_who_runs(tmp_path: Path) -> None:
+    """File, line and message are told, no restart is tried, and who runs goes on."""
+    with running_manager(template_path=tmp_path, on_exit="keep") as manager:
+        pid = manager.api.run("ann")["pid"]
+        for name, script, fault, cause in BROKEN:
+            manager.kill()
+            file = tmp_path / name
+            file.parent.mkdir()
+            file.write_text(script)
+            manager.start()
+            answer = manager.api.init_pb("ben")
+            failed = manager.api.instance("ben")
+            file.unlink()
+            file.parent.rmdir()
+
+            assert answer.status_code == 500
+            assert fault in answer.json()["message"]
+            assert failed["failure"]["cause"] == cause
+            assert "not tried again" in failed["reason"]
+            assert manager.api.instance("ann")["pid"] == pid
+        manager.api.stop("ann")
+
+
+def test_broken_settings_of_a_template_refuse_the_launch(tmp_path: Path) -> None:
+    """The line is told; whatever runs goes on without a manager, as it does without a launch."""
+    (tmp_path / "pb_settings.json").write_text('{\n  "logs": {"maxDays": 7},\n}')
+    with manager_of(template_path=tmp_path) as manager:
+        said = manager.launch_refused()
+
+    assert f"{tmp_path / 'pb_settings.json'}, line 3: no JSON" in said

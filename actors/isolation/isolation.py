@@ -1,4 +1,4 @@
-"""Isolation: each user's process under a uid of its own, and within its limits.
+"""Isolation: each user's process under a uid of its own.
 
 Under one uid, the superuser of one instance can ``ATTACH`` every other user's database: the uid is
 the only real boundary between users on one host.
@@ -19,9 +19,7 @@ from bus.causes import Cause
 from bus.errors import InstanceIOError, SettingsError
 from bus.settings import Settings
 
-MIB = 1024 * 1024
 SETPRIV = "/usr/bin/setpriv"
-PRLIMIT = "/usr/bin/prlimit"
 """From util-linux, on every Linux distribution."""
 
 
@@ -37,9 +35,6 @@ class Isolation:
         self._lock = threading.Lock()
         self._taken = set(taken)
         self.binary = settings.binary_path
-        limited = settings.memory_limit_mib is not None or settings.open_files_limit is not None
-        if limited and not os.access(PRLIMIT, os.X_OK):
-            raise SettingsError(f"PB_MEMORY_LIMIT_MIB: takes {PRLIMIT}; install util-linux")
         if settings.isolation == "uid":
             _check_privileges()
             self.binary = _public_copy(Path(settings.binary_path), layout)
@@ -68,21 +63,11 @@ class Isolation:
             self._taken.discard(uid)
 
     def wrap(self, spec: LaunchSpec, uid: int | None) -> LaunchSpec:
-        """Return the command that runs ``spec`` within its limits, and as ``uid`` if there is one.
-
-        By small programs that replace themselves, so that what is spawned is what runs: anything
-        done in the child before ``exec`` would have Python fork the whole manager.
-        """
-        prefix: tuple[str, ...] = ()
-        memory, files = self._settings.memory_limit_mib, self._settings.open_files_limit
-        if memory is not None or files is not None:
-            data = () if memory is None else (f"--data={memory * MIB}",)
-            nofile = () if files is None else (f"--nofile={files}",)
-            prefix = (PRLIMIT, *data, *nofile, "--")
-        if uid is not None:
-            drop = f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--no-new-privs"
-            prefix = (*prefix, SETPRIV, *drop, "--")
-        return dataclasses.replace(spec, argv=(*prefix, *spec.argv))
+        """Return the command that runs ``spec`` as ``uid`` if there is one, without privileges."""
+        if uid is None:
+            return spec
+        drop = f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--no-new-privs"
+        return dataclasses.replace(spec, argv=(SETPRIV, *drop, "--", *spec.argv))
 
 
 def give(path: Path, uid: int) -> None:

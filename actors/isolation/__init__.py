@@ -1,0 +1,1 @@
+"""What keeps the processes of the users apart: uids, and limits on what each may take."""
