@@ -16,6 +16,8 @@ from actors.system import ActorSystem
 from api.app import create_app
 from api.cli.app import run
 from api.cli.house import house_commands
+from api.live.server import LiveServer
+from api.live.wish import PATH
 from api.server import ApiServer
 from bus.hub import Hub
 from bus.settings import Settings
@@ -45,6 +47,10 @@ class House:
                 create_app(bus, settings), host=settings.api_host, port=settings.api_port
             )
             stack.callback(self.api.close)
+            self.live: LiveServer | None = None
+            if settings.live_port is not None:
+                self.live = LiveServer(bus, settings, port=settings.live_port)
+                stack.callback(self.live.close)
             self._closing = stack.pop_all()
 
     def open(self) -> None:
@@ -52,6 +58,8 @@ class House:
         self.actors.start(self.hub.publish)
         self.hub.start(self.actors.handle)
         self.api.start()
+        if self.live is not None:
+            self.live.start()
 
     def close(self, signals: queue.SimpleQueue[int] | None = None) -> None:
         """Stop the instances and close everything; another signal hurries it."""
@@ -107,8 +115,10 @@ def _examine(settings: Settings, instances: int) -> Iterator[Finding]:
 
 def announce(settings: Settings) -> None:
     """Say where everything is, if anybody can hear it."""
+    live = f"ws://{settings.api_host}:{settings.live_port}{PATH}"
     lines = (
         f"API        http://{settings.api_host}:{settings.api_port}",
+        f"live       {'off' if settings.live_port is None else live}",
         f"commands   {settings.command_endpoint}",
         f"events     {settings.event_endpoint}",
         f"databases  {settings.user_dbs_path}",

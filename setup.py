@@ -28,6 +28,7 @@ setup(
         "pyzmq>=26.4,<28",
         "requests>=2.32,<3",
         "waitress>=3.0.1,<4",
+        "websockets>=15,<18",
     ],
     extras_require={
         "test": [

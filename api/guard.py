@@ -31,20 +31,30 @@ class Guard:
     def _check_token(self, req: falcon.Request, token: bytes) -> None:
         scheme, _, given = (req.get_header("Authorization") or "").partition(" ")
         # WSGI hands the bytes of a header over as Latin-1, whatever they are.
-        matches = hmac.compare_digest(given.encode("latin-1", "replace").strip(), token)
-        if scheme.lower() != "bearer" or not matches:
-            raise Unauthorized("Unauthorized: send the header `Authorization: Bearer PB_API_TOKEN`")
+        right = given.encode("latin-1", "replace").strip() if scheme.lower() == "bearer" else b""
+        check_token(right, token)
 
     def _check_origin(self, req: falcon.Request) -> None:
         try:
             host = req.host
         except ValueError:
             raise InvalidRequest(f"Host header {req.netloc!r} has no valid port") from None
-        if not is_loopback(host):
-            raise Forbidden(
-                f"Forbidden: host {host!r} is not this machine; use http://127.0.0.1, "
-                "or set PB_API_TOKEN"
-            )
+        check_host(host)
         origin = req.get_header("Origin")
         if origin is not None and origin.partition("://")[2] != req.netloc:
             raise Forbidden(f"Forbidden: a page of {origin!r} may not use this API")
+
+
+def check_token(given: bytes, token: bytes) -> None:
+    """Raise :class:`Unauthorized` unless ``given`` is the token; takes as long for any."""
+    if not hmac.compare_digest(given, token):
+        raise Unauthorized("Unauthorized: send the header `Authorization: Bearer PB_API_TOKEN`")
+
+
+def check_host(host: str) -> None:
+    """Raise :class:`Forbidden` unless the host that was asked for is this machine."""
+    if not is_loopback(host):
+        raise Forbidden(
+            f"Forbidden: host {host!r} is not this machine; use http://127.0.0.1, "
+            "or set PB_API_TOKEN"
+        )

@@ -60,12 +60,24 @@ def http_status(error: PblmError) -> HTTPStatus:
 def write_error(resp: falcon.Response, status: HTTPStatus, error: PblmError) -> None:
     """Write the specified error body."""
     resp.status = status
-    if error.retry_after is not None:
-        resp.set_header("Retry-After", str(math.ceil(error.retry_after)))
-    if status is HTTPStatus.UNAUTHORIZED:
-        resp.set_header("WWW-Authenticate", "Bearer")
+    resp.set_headers(error_headers(error))
     resp.content_type = falcon.MEDIA_JSON
-    resp.data = msgspec.json.encode(
+    resp.data = error_body(error)
+
+
+def error_headers(error: PblmError) -> dict[str, str]:
+    """Return the headers that tell a caller what to do."""
+    headers = {}
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(math.ceil(error.retry_after))
+    if isinstance(error, Unauthorized):
+        headers["WWW-Authenticate"] = "Bearer"
+    return headers
+
+
+def error_body(error: PblmError) -> bytes:
+    """Return the specified error body."""
+    return msgspec.json.encode(
         {
             "success": False,
             "code": error.code,

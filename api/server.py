@@ -26,7 +26,7 @@ class ApiServer:
 
         With ``port=0`` the system chooses one; ``port`` of the server tells which.
         """
-        listener = _listen(host, port)
+        listener = listen(host, port, setting="PB_API_PORT")
         self.port: int = listener.getsockname()[1]
         self._server: Any = waitress.server.create_server(
             app,
@@ -57,7 +57,8 @@ class ApiServer:
         wasyncore.close_all(self._server._map)
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int, *, setting: str) -> socket.socket:
+    """Return a listening socket; raise :class:`SettingsError` naming the port's ``setting``."""
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind)
@@ -71,7 +72,7 @@ def _listen(host: str, port: int) -> socket.socket:
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or "not a host name"
         raise SettingsError(
-            f"PB_API_HOST={host!r} PB_API_PORT={port}: cannot listen there "
+            f"PB_API_HOST={host!r} {setting}={port}: cannot listen there "
             f"({reason}); stop what has it, or set another"
         ) from error
     return listener

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -15,7 +17,7 @@ from bus import codec
 from bus.answers import EventsAnswer, InstancesAnswer
 from bus.client import BusClient
 from bus.errors import PblmError, Unavailable
-from bus.events import Event, InstanceEvent, ManagerEvent, UsageSampled
+from bus.events import Event, Heartbeat, InstanceEvent, ManagerEvent, UsageSampled
 from bus.instance import Instance
 from bus.requests import GetEvents, ListInstances
 
@@ -34,7 +36,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     instances: dict[str, Instance]
 
 
-Update = Snapshot | InstanceEvent | ManagerEvent | UsageSampled
+Update = Snapshot | InstanceEvent | ManagerEvent | UsageSampled | Heartbeat
 
 
 class Subscriber:
@@ -44,7 +46,7 @@ class Subscriber:
     slow, while the manager restarts. The subscriber sees the hole in the numbers, asks the
     command socket for what it missed, and gets the events, or another snapshot.
 
-    Not for sharing between threads.
+    Not for sharing between threads, but for :meth:`interrupt`.
     """
 
     def __init__(
@@ -55,12 +57,16 @@ class Subscriber:
         user_id: str | None = None,
         usage: bool = False,
         timeout: float = 5.0,
+        heartbeats: bool = False,
     ) -> None:
         """``user_id`` narrows it to one user; with ``usage`` it is told what is measured, too.
 
-        ``timeout`` is what the command socket is given for each answer, in seconds.
+        ``timeout`` is what the command socket is given for each answer, in seconds. With
+        ``heartbeats`` those of the bus are among the updates: once a second, proof that nothing
+        has happened and not that nobody speaks.
         """
         self._user_id = user_id
+        self._heartbeats = heartbeats
         self._epoch = ""
         self._seq = 0
         self._pending: deque[Update] = deque()
@@ -77,19 +83,36 @@ class Subscriber:
         if usage:
             self._socket.subscribe(b"usage." if user_id is None else f"usage.{user_id}.".encode())
         self._socket.connect(event_endpoint)
+        self._interrupted, self._interrupting = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._poller = zmq.Poller()
+        self._poller.register(self._socket, zmq.POLLIN)
+        self._poller.register(self._interrupted, zmq.POLLIN)
 
     def receive(self, timeout: float | None = None) -> Update | None:
         """Return what comes next, or None when nothing came within ``timeout`` seconds.
 
-        Catching up may take it longer, by the time that the command socket is given.
+        None too when it was interrupted. Catching up may take it longer, by the time that the
+        command socket is given.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         while not self._pending:
             left = None if deadline is None else max(0, round((deadline - time.monotonic()) * 1000))
-            if not self._socket.poll(left):
+            ready = dict(self._poller.poll(left))
+            if self._interrupted in ready:
+                os.read(self._interrupted, 4096)
+                return None
+            if not ready:
                 return None
             self._take(self._socket.recv_multipart())
         return self._pending.popleft()
+
+    def interrupt(self) -> None:
+        """Have :meth:`receive` return None: the one that waits, or the next that would.
+
+        For any thread, and before :meth:`close`.
+        """
+        with contextlib.suppress(BlockingIOError):  # full of interruptions already
+            os.write(self._interrupting, b"\0")
 
     def __iter__(self) -> Iterator[Update]:
         while True:
@@ -99,8 +122,12 @@ class Subscriber:
 
     def close(self) -> None:
         """Close the sockets."""
+        if self._socket.closed:
+            return
         self._client.close()
         self._context.destroy(linger=0)
+        os.close(self._interrupted)
+        os.close(self._interrupting)
 
     def __enter__(self) -> Subscriber:
         return self
@@ -121,7 +148,7 @@ class Subscriber:
                 self._begin_anew()
             elif event.seq > expected:
                 self._catch_up()
-            elif event.seq == self._seq + 1:
+            elif event.seq == expected:
                 self._deliver(event)
             if isinstance(event, UsageSampled) and self._user_id in (None, event.user_id):
                 self._pending.append(event)
@@ -133,6 +160,8 @@ class Subscriber:
     def _deliver(self, event: Event) -> None:
         self._seq = event.seq
         match event:
+            case Heartbeat() if self._heartbeats:
+                self._pending.append(event)
             case InstanceEvent(user_id=user_id) if self._user_id in (None, user_id):
                 self._pending.append(event)
             case ManagerEvent() if self._user_id is None:
@@ -153,12 +182,21 @@ class Subscriber:
         self._pending.append(Snapshot(epoch=head.epoch, seq=head.head, instances=instances))
 
     def _list(self) -> dict[str, Instance]:
-        instances: dict[str, Instance] = {}
-        after: str | None = ""
-        while after is not None:
-            page = self._client.ask(ListInstances(after=after), InstancesAnswer)
-            instances.update(page.instances)
-            after = page.next
+        instances = all_instances(self._client)
         if self._user_id is None:
             return instances
         return {key: value for key, value in instances.items() if key == self._user_id}
+
+
+def all_instances(client: BusClient, *, usage: bool = False) -> dict[str, Instance]:
+    """Ask for all instances, page by page; one that changes meanwhile is as before or after.
+
+    With ``usage`` each tells what it takes of the machine.
+    """
+    instances: dict[str, Instance] = {}
+    after: str | None = ""
+    while after is not None:
+        page = client.ask(ListInstances(after=after, usage=usage), InstancesAnswer)
+        instances.update(page.instances)
+        after = page.next
+    return instances

@@ -38,7 +38,8 @@ HOMES = {
     "psutil": ("actors/monitor/",),
     "subprocess": ("actors/process.py",),
     "sqlite3": ("actors/store.py", "actors/data/database.py"),
-    "asyncio": ("actors/clock.py", "actors/health.py"),
+    "asyncio": ("actors/clock.py", "actors/health.py", "api/live/"),
+    "websockets": ("api/live/",),
     "time": ("bus/", "actors/clock.py"),
 }
 """Where each dependency lives; nobody else opens it."""

@@ -9,6 +9,7 @@ from bus.settings.doors import DoorSettings
 from bus.settings.fields import Group, refusal
 from bus.settings.instances import InstanceSettings
 from bus.settings.isolation import IsolationSettings
+from bus.settings.live import LiveSettings
 from bus.settings.monitor import MonitorSettings
 from bus.settings.nursery import NurserySettings
 from bus.settings.template import TemplateSettings
@@ -16,6 +17,7 @@ from bus.settings.template import TemplateSettings
 GROUPS: tuple[type[Group], ...] = (
     InstanceSettings,
     DoorSettings,
+    LiveSettings,
     TemplateSettings,
     IsolationSettings,
     MonitorSettings,
@@ -25,7 +27,7 @@ GROUPS: tuple[type[Group], ...] = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(DoorSettings, TemplateSettings, IsolationSettings, MonitorSettings, NurserySettings):
+class Settings(LiveSettings, TemplateSettings, IsolationSettings, MonitorSettings, NurserySettings):
     """The settings; each field's metadata holds its variable and what it takes."""
 
     @classmethod

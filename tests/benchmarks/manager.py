@@ -71,6 +71,7 @@ class Manager:
             "PB_PORT_RANGE": str(ports),
             "PB_USER_DBS_PATH": str(self._root),
             "PB_API_PORT": str(self.port),
+            "PB_LIVE_PORT": "off",
         }
         self.settings = Settings.from_environ(environ)
         self.api = Api(self.port)

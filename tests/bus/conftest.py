@@ -67,6 +67,7 @@ class Bus:
         event: str | None = None,
         command: str | None = None,
         timeout: float = PATIENCE,
+        heartbeats: bool = False,
     ) -> Subscriber:
         """Open a subscriber, at the hub's own endpoints unless told others."""
         return self._stack.enter_context(
@@ -76,6 +77,7 @@ class Bus:
                 user_id=user_id,
                 usage=usage,
                 timeout=timeout,
+                heartbeats=heartbeats,
             )
         )
 

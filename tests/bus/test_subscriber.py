@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from bus.errors import Unavailable
-from bus.events import DiskLow, StatusChanged, UsageSampled
+from bus.events import DiskLow, Event, Heartbeat, StatusChanged, UsageSampled
 from bus.hub import Hub
 from bus.states import Status
 from bus.subscriber import Snapshot, Subscriber
 from tests.bus.conftest import Bus
-from tests.bus.parts import NOW, PATIENCE, Endpoints, Mind, Wire, instance, sampled
+from tests.bus.parts import (
+    NOW,
+    PATIENCE,
+    Endpoints,
+    Mind,
+    Wire,
+    changed,
+    instance,
+    sampled,
+)
 
 GARBAGE: list[tuple[bytes, ...]] = [
     (b"instance.", b""),
@@ -328,3 +338,41 @@ def test_a_measurement_shows_a_hole_as_well(
     assert isinstance(changed, StatusChanged)
     assert isinstance(measured, UsageSampled)
     assert (changed.seq, measured.seq) == (1, 1)
+
+
+def test_a_waiting_subscriber_can_be_interrupted(bus: Bus, hub: Hub) -> None:
+    """Another thread ends the wait; what is heard later is not lost."""
+    subscriber = bus.subscriber()
+    assert snapshot(subscriber).seq == 0
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(subscriber.receive)
+        subscriber.interrupt()
+        assert waiting.result(PATIENCE) is None
+    hub.publish(changed("alice"))
+    assert isinstance(subscriber.receive(PATIENCE), StatusChanged)
+
+
+def test_an_interruption_is_kept_for_the_next_wait(bus: Bus, hub: Hub) -> None:
+    """Whoever interrupts a moment too early has not done so in vain."""
+    subscriber = bus.subscriber()
+    assert snapshot(subscriber).seq == 0
+    for _ in range(70_000):  # more than a pipe holds
+        subscriber.interrupt()
+    assert subscriber.receive() is None
+
+
+def test_heartbeats_are_told_to_those_who_ask(bus: Bus, mind: Mind) -> None:
+    """They say up to which event the story is told."""
+    hub = bus.hub(mind, heartbeat=0.02)
+    subscriber = bus.subscriber(heartbeats=True)
+    assert snapshot(subscriber).seq == 0
+    hub.publish(changed("alice"))
+    until(subscriber, StatusChanged)
+    assert until(subscriber, Heartbeat).seq == 1
+
+
+def until(subscriber: Subscriber, kind: type[Event]) -> Event:
+    """Return the first update of this kind."""
+    while not isinstance(update := subscriber.receive(PATIENCE), kind):
+        assert update is not None
+    return update

@@ -34,6 +34,7 @@ def settings(folder: Path, ports: int) -> dict[str, str]:
         "PB_PORT_RANGE": str(ports),
         "PB_USER_DBS_PATH": str(folder / "dbs"),
         "PB_API_PORT": str(procfs.free_port()),
+        "PB_LIVE_PORT": "off",
         "PB_ON_EXIT": "keep",
     }
 

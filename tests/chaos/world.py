@@ -159,6 +159,7 @@ class World:
             "PB_PORT_RANGE": str(len(self.ports)),
             "PB_USER_DBS_PATH": str(self.root),
             "PB_API_PORT": str(procfs.free_port()),
+            "PB_LIVE_PORT": "off",
             "PB_HEALTH_INTERVAL": "1",
             "PB_START_TIMEOUT": str(START_TIMEOUT),
             "PB_STOP_TIMEOUT": str(STOP_TIMEOUT),

@@ -55,6 +55,7 @@ class Manager:
         settings.setdefault("port_range", 40)
         settings.setdefault("base_port", free_ports(int(str(settings["port_range"]))))
         settings.setdefault("api_port", free_ports(1))
+        settings.setdefault("live_port", free_ports(1))
         settings.setdefault("user_dbs_path", root / "dbs")
         if misbehaving_children:
             settings["binary_path"] = self.children.install()

@@ -105,7 +105,7 @@ def start_rival(world: World, draw: Random) -> None:
     with no_gap_in_service(world):
         world.tell("a second manager")
         world.blow()
-        environ = {"PB_API_PORT": str(procfs.free_port())}
+        environ = {"PB_API_PORT": str(procfs.free_port()), "PB_LIVE_PORT": "off"}
         rival = world.manager.popen(environ, output=subprocess.PIPE)
         try:
             _, said = rival.communicate(timeout=PATIENCE)

@@ -1,0 +1,48 @@
+"""The live server as a part of the house: it binds, closes, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import closing
+
+import pytest
+
+from api.live.server import LiveServer
+from bus.client import BusClient
+from bus.errors import SettingsError
+from bus.settings import Settings
+from tests.api.live.conftest import Live
+from tests.bus.parts import open_files
+
+
+def test_a_server_that_never_served_closes_as_well(bus: BusClient, settings: Settings) -> None:
+    """A house that fails half-way up gives its port and threads back."""
+    before, threads = open_files(), threading.active_count()
+    server = LiveServer(bus, settings, port=0)
+    server.close()
+    assert threading.active_count() == threads
+    assert open_files() == before
+
+
+def test_closing_ends_the_threads_and_frees_the_port(live: Live) -> None:
+    """Nothing is left, and closing twice does no harm."""
+    live.listen().hear()
+    live.server.close()
+    live.server.close()
+    names = {thread.name for thread in threading.enumerate()}
+    assert names.isdisjoint({"live", "live-feed"})
+    with closing(socket.create_server(("127.0.0.1", live.server.port))):
+        pass
+
+
+def test_a_taken_port_is_refused_in_one_line(bus: BusClient, settings: Settings) -> None:
+    """The refusal names the setting, the reason and what to do."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(SettingsError) as refusal:
+            LiveServer(bus, settings, port=port)
+    assert refusal.value.message == (
+        f"PB_API_HOST='127.0.0.1' PB_LIVE_PORT={port}: cannot listen there "
+        "(Address already in use); stop what has it, or set another"
+    )
