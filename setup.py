@@ -12,7 +12,7 @@ setup(
     package_data={
         "actors": ["py.typed"],
         "actors.data": ["bootstrap/*.js"],
-        "api": ["py.typed"],
+        "api": ["openapi/page.css", "py.typed"],
         "bus": ["py.typed"],
     },
     py_modules=["pblm", "run_all"],
@@ -38,6 +38,7 @@ setup(
             "pytest-timeout>=2.3,<3",
             "pytest-xdist>=3.6,<4",
             "ruff>=0.17,<0.18",
+            "schemathesis>=4.30,<5",
             "types-psutil>=6,<8",
             "types-requests>=2.32,<3",
             "types-waitress>=3.0,<4",

@@ -153,6 +153,15 @@ class Store:
                 self.put(record)
             self._owed.discard(user_id)
 
+    def problem(self) -> str | None:
+        """Why the registry cannot be written now; None: it was, just for that."""
+        try:
+            with self._lock, _transaction(self._database) as database:
+                database.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")  # which it is
+        except InstanceIOError as error:
+            return error.message
+        return f"{len(self._owed)} changes are still to be written" if self._owed else None
+
     def put_in_memory(self, record: Record) -> None:
         """Change the row for this life of the manager only."""
         with self._lock:

@@ -116,7 +116,7 @@ class Supervisor(pykka.ThreadingActor):
             case ListInstances():
                 reply(self._list(request))
             case GetHealth():
-                reply(self._health())
+                reply(self._health(request))
             case InitInstance(user_id=user_id):
                 self._transfers.check_free(user_id)
                 self._pass_on(user_id, asked)
@@ -164,7 +164,7 @@ class Supervisor(pykka.ThreadingActor):
             next=page[-1].user_id if more else None,
         )
 
-    def _health(self) -> HealthAnswer:
+    def _health(self, request: GetHealth) -> HealthAnswer:
         store = self._services.store
         return HealthAnswer(
             total_instances=store.total(),
@@ -172,6 +172,7 @@ class Supervisor(pykka.ThreadingActor):
             at=self._services.clock.now(),
             disk_free_bytes=free_bytes(self._services.layout.root),
             disk_low=self._disk.low,
+            registry_problem=store.problem() if request.write else None,
         )
 
     def _actor(self, user_id: str) -> pykka.ActorRef[InstanceActor]:

@@ -9,7 +9,10 @@ from api.access import AccessResource
 from api.fleet import FleetResource, HealthResource
 from api.guard import Guard
 from api.monitor import MonitorResource
+from api.openapi.resource import OpenApiResource
+from api.operations import OPERATIONS
 from api.ownership import OwnershipResource
+from api.readiness import ReadinessResource
 from api.users import UserResource, refuse_odd_path
 from bus.client import BusClient
 from bus.errors import PblmError
@@ -54,4 +57,10 @@ def create_app(bus: BusClient, settings: Settings) -> falcon.App[falcon.Request,
     app.add_sink(refuse_odd_path, r"/api/users/(?P<rest>.*)")
     app.add_route("/api/pb_instances", FleetResource(bus))
     app.add_route("/health/pb", HealthResource(bus))
+    readiness = ReadinessResource(bus)
+    app.add_route("/livez", readiness, suffix="live")
+    app.add_route("/readyz", readiness, suffix="ready")
+    described = OpenApiResource(OPERATIONS)
+    app.add_route("/openapi.json", described, suffix="json")
+    app.add_route("/docs", described, suffix="page")
     return app

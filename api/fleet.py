@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
 import falcon
 import msgspec
 
 from api.input import read_query
+from api.openapi.operation import Operation, Query, Reply
+from api.openapi.schemas import REF
+from api.replies import write
 from bus.answers import HealthAnswer, InstancesAnswer
 from bus.client import BusClient
 from bus.errors import InvalidRequest, Unavailable
@@ -19,6 +23,46 @@ from bus.states import Status
 
 HEALTH_TIMEOUT = 2.0
 """How long the actor system may take to say that it is there, in seconds."""
+
+
+_INSTANCE_OR_PART = {
+    "additionalProperties": {
+        "anyOf": [
+            {"$ref": REF.format(name=Instance.__name__)},
+            {"type": "object", "description": "With `fields`: those alone"},
+        ]
+    }
+}
+
+
+class InstancesReply(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of the instances."""
+
+    instances: Annotated[Mapping[str, Any], msgspec.Meta(extra_json_schema=_INSTANCE_OR_PART)]
+    count: int
+    """How many are in this answer."""
+    total: int
+    """How many match in all."""
+    next: str | None
+    """What ``after`` takes for the next page; null: this is the last one."""
+
+
+class HealthReply(msgspec.Struct, frozen=True, kw_only=True):
+    """How the manager is."""
+
+    status: Literal["ok"] = "ok"
+    total_instances: int
+    running_instances: int
+    timestamp: datetime
+    disk_free_bytes: int
+    disk_low: bool
+
+
+class UnavailableReply(msgspec.Struct, frozen=True, kw_only=True):
+    """The actor system does not answer."""
+
+    status: Literal["unavailable"] = "unavailable"
+    message: str
 
 
 class FleetResource:
@@ -38,14 +82,14 @@ class FleetResource:
             usage=fields is not None and "usage" in fields,
         )
         answer = self._bus.ask(request, InstancesAnswer)
-        resp.content_type = falcon.MEDIA_JSON
-        resp.data = msgspec.json.encode(
-            {
-                "instances": _only(answer.instances, fields),
-                "count": len(answer.instances),
-                "total": answer.total,
-                "next": answer.next,
-            }
+        write(
+            resp,
+            InstancesReply(
+                instances=_only(answer.instances, fields),
+                count=len(answer.instances),
+                total=answer.total,
+                next=answer.next,
+            ),
         )
 
 
@@ -58,23 +102,22 @@ class HealthResource:
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """``GET /health/pb``."""
         read_query(req)
-        resp.content_type = falcon.MEDIA_JSON
         try:
             answer = self._bus.ask(GetHealthRequest(), HealthAnswer, timeout=HEALTH_TIMEOUT)
         except Unavailable as error:
             resp.status = falcon.HTTP_503
             resp.set_header("Retry-After", "1")
-            resp.data = msgspec.json.encode({"status": "unavailable", "message": error.message})
+            write(resp, UnavailableReply(message=error.message))
             return
-        resp.data = msgspec.json.encode(
-            {
-                "status": "ok",
-                "total_instances": answer.total_instances,
-                "running_instances": answer.running_instances,
-                "timestamp": answer.at,
-                "disk_free_bytes": answer.disk_free_bytes,
-                "disk_low": answer.disk_low,
-            }
+        write(
+            resp,
+            HealthReply(
+                total_instances=answer.total_instances,
+                running_instances=answer.running_instances,
+                timestamp=answer.at,
+                disk_free_bytes=answer.disk_free_bytes,
+                disk_low=answer.disk_low,
+            ),
         )
 
 
@@ -117,3 +160,40 @@ def _limit(text: str | None) -> int:
     if not 1 <= limit <= MAX_PAGE:
         raise InvalidRequest(f"limit={text!r}: takes 1 to {MAX_PAGE}")
     return limit
+
+
+OPERATIONS = (
+    Operation(
+        call="GET /api/pb_instances",
+        summary="List the instances, in the order of their user ids",
+        group="Instances",
+        query={
+            "status": Query(type=Status, meaning="Only those with this status"),
+            "limit": Query(
+                type=Annotated[int, msgspec.Meta(ge=1, le=MAX_PAGE)],
+                meaning="How many at most",
+                default=1_000,
+            ),
+            "after": Query(type=str, meaning="Only user ids after this one: `next` of the answer"),
+            "fields": Query(
+                type=Annotated[str, msgspec.Meta(min_length=1)],
+                meaning="Which fields of each instance to tell, with commas between; `usage` is "
+                "told only where it is named here",
+            ),
+        },
+        replies={200: Reply(what="A page of them", body=InstancesReply)},
+    ),
+    Operation(
+        call="GET /health/pb",
+        summary="Tell how the manager is",
+        group="Manager",
+        replies={
+            200: Reply(what="It works", body=HealthReply),
+            503: Reply(
+                what="The actor system does not answer",
+                body=UnavailableReply,
+                headers={"Retry-After": "After how many seconds to ask again"},
+            ),
+        },
+    ),
+)

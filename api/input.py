@@ -19,7 +19,7 @@ _T = TypeVar("_T")
 
 
 def read_body(req: falcon.Request, body_type: type[_T]) -> _T:
-    """Return the JSON body, or ``body_type()`` when there is none.
+    """Return the JSON body; none is the same as ``{}``.
 
     Raises :class:`InvalidRequest` when it is no JSON or does not fit ``body_type``. The content
     type is not looked at: a forgotten header must not turn a good body into a bad one.
@@ -27,10 +27,8 @@ def read_body(req: falcon.Request, body_type: type[_T]) -> _T:
     raw = req.bounded_stream.read(MAX_BODY + 1)
     if len(raw) > MAX_BODY:
         raise InvalidRequest(f"The body is longer than {MAX_BODY} bytes")
-    if not raw.strip():
-        return body_type()
     try:
-        return msgspec.json.decode(raw, type=body_type)
+        return msgspec.json.decode(raw.strip() or b"{}", type=body_type)
     except msgspec.ValidationError as error:
         raise InvalidRequest(f"The body does not fit: {error}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

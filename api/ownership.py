@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated
 
 import falcon
 import msgspec
 
 from api.input import read_body, read_query
+from api.openapi.operation import Operation, Query, Reply
+from api.replies import InstanceReply, write
 from bus.answers import InstanceAnswer
 from bus.client import BusClient
-from bus.errors import InvalidRequest
+from bus.errors import Conflict, InstanceIOError, InvalidRequest, NotFound, ProcessError
 from bus.requests import CloneInstance, DeleteInstance, RenameInstance, Request, UndeleteInstance
+from bus.user_id import PATTERN
 
 COPY_TIMEOUT = 300.0
 """How long a copy of a user's data may take, in seconds."""
@@ -20,7 +23,7 @@ COPY_TIMEOUT = 300.0
 class ToBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The body of ``rename`` and ``clone``."""
 
-    to: str = ""
+    to: Annotated[str, msgspec.Meta(extra_json_schema={"pattern": PATTERN})]
 
 
 class OwnershipResource:
@@ -62,23 +65,56 @@ class OwnershipResource:
         self, resp: falcon.Response, request: Request, message: str, timeout: float
     ) -> None:
         answer = self._bus.ask(request, InstanceAnswer, timeout=timeout)
-        body: dict[str, Any] = {
-            "success": True,
-            "message": message,
-            "instance": answer.instance,
-        }
-        resp.content_type = falcon.MEDIA_JSON
-        resp.data = msgspec.json.encode(body)
+        write(resp, InstanceReply(message=message, instance=answer.instance))
 
 
 def _to(req: falcon.Request) -> str:
-    to = read_body(req, ToBody).to
-    if not to:
+    if not req.content_length:
         raise InvalidRequest('The body is needed: {"to": "the new user id"}')
-    return to
+    return read_body(req, ToBody).to
 
 
 def _flag(text: str | None, name: str) -> bool:
     if text not in (None, "true", "false"):
         raise InvalidRequest(f"{name}={text!r}: takes true or false")
     return text == "true"
+
+
+OPERATIONS = (
+    Operation(
+        call="DELETE /api/users/{user_id}/pb",
+        summary="Stop the user's instance and put its data away",
+        details="The data is kept for `PB_DELETE_GRACE`, unless it is purged.",
+        group="Ownership",
+        query={
+            "purge": Query(type=bool, meaning="Remove the data for good, now", default=False),
+        },
+        replies={200: Reply(what="It is deleted; null: it is purged", body=InstanceReply)},
+        errors=(NotFound, Conflict, ProcessError, InstanceIOError),
+    ),
+    Operation(
+        call="POST /api/users/{user_id}/undelete",
+        summary="Bring the data of a deleted user back",
+        group="Ownership",
+        replies={200: Reply(what="It is back, and stopped", body=InstanceReply)},
+        errors=(NotFound, Conflict, InstanceIOError),
+    ),
+    Operation(
+        call="POST /api/users/{user_id}/rename",
+        summary="Have the user's instance belong to another user id",
+        group="Ownership",
+        body=ToBody,
+        body_required=True,
+        replies={200: Reply(what="It belongs to that one now", body=InstanceReply)},
+        errors=(NotFound, Conflict, InstanceIOError),
+    ),
+    Operation(
+        call="POST /api/users/{user_id}/clone",
+        summary="Copy the user's data for a new user",
+        group="Ownership",
+        body=ToBody,
+        body_required=True,
+        replies={200: Reply(what="The copy, which is stopped", body=InstanceReply)},
+        errors=(NotFound, Conflict, InstanceIOError),
+    ),
+)

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import threading
 import urllib.parse
-from typing import Any
+from typing import Annotated
 
 import falcon
 import msgspec
 
-from api.input import read_body, read_query, read_wait
+from api.input import MAX_WAIT, read_body, read_query, read_wait
+from api.openapi.operation import Operation, Query, Reply
+from api.replies import InstanceReply, write
 from bus.answers import InstanceAnswer
 from bus.client import BusClient
-from bus.errors import BusTimeout, InvalidUserId, NotFound, ProcessError
+from bus.errors import (
+    BusTimeout,
+    Conflict,
+    InstanceIOError,
+    InvalidUserId,
+    NoPorts,
+    NotFound,
+    ProcessError,
+    StartTimeout,
+    TooManyStarts,
+)
 from bus.instance import Instance
 from bus.requests import GetInstance, InitInstance, StopInstance
 from bus.states import Status
@@ -22,6 +34,13 @@ class InitBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The body of ``init_pb``."""
 
     force_restart: bool = False
+
+
+class StatusReply(msgspec.Struct, frozen=True, kw_only=True):
+    """How a user's instance is; null: there is none."""
+
+    user_id: str
+    instance: Instance | None
 
 
 class UserResource:
@@ -49,13 +68,13 @@ class UserResource:
             message = f"PocketBase instance is {instance.status}: {instance.reason}"
             resp.status = falcon.HTTP_202
             resp.location = f"/api/users/{urllib.parse.quote(user_id)}/pb_status"
-        _write(resp, {"success": True, "message": message, "instance": instance})
+        write(resp, InstanceReply(message=message, instance=instance))
 
     def on_get_status(self, req: falcon.Request, resp: falcon.Response, user_id: str) -> None:
         """``GET /api/users/{id}/pb_status``."""
         read_query(req)
         answer = self._bus.ask(GetInstance(user_id=user_id), InstanceAnswer)
-        _write(resp, {"user_id": user_id, "instance": answer.instance})
+        write(resp, StatusReply(user_id=user_id, instance=answer.instance))
 
     def on_post_stop(self, req: falcon.Request, resp: falcon.Response, user_id: str) -> None:
         """``POST /api/users/{id}/stop_pb``."""
@@ -64,7 +83,7 @@ class UserResource:
             StopInstance(user_id=user_id), InstanceAnswer, timeout=self._stop_wait
         )
         message = "PocketBase instance stopped successfully"
-        _write(resp, {"success": True, "message": message, "instance": answer.instance})
+        write(resp, InstanceReply(message=message, instance=answer.instance))
 
     def _init(self, user_id: str, force_restart: bool, wait: float) -> Instance:
         if wait and self._waiting.acquire(blocking=False):
@@ -115,6 +134,51 @@ def refuse_odd_path(req: falcon.Request, resp: falcon.Response, **params: str) -
     raise NotFound(f"No such route: {req.method} {req.path}")
 
 
-def _write(resp: falcon.Response, body: dict[str, Any]) -> None:
-    resp.content_type = falcon.MEDIA_JSON
-    resp.data = msgspec.json.encode(body)
+OPERATIONS = (
+    Operation(
+        call="POST /api/users/{user_id}/init_pb",
+        summary="Have the user's instance running",
+        details="A call that comes while it starts joins that start: there is never a second "
+        "process.",
+        group="Instances",
+        query={
+            "wait": Query(
+                type=Annotated[float, msgspec.Meta(ge=0, le=MAX_WAIT)],
+                meaning="For how many seconds to wait, 0: not at all; without it, as long as a "
+                "start may take",
+            )
+        },
+        body=InitBody,
+        replies={
+            200: Reply(what="It is Running", body=InstanceReply),
+            202: Reply(
+                what="The start is under way",
+                body=InstanceReply,
+                headers={"Location": "Where to ask how it is"},
+            ),
+        },
+        errors=(
+            Conflict,
+            TooManyStarts,
+            ProcessError,
+            InstanceIOError,
+            NoPorts,
+            StartTimeout,
+            NotFound,
+        ),
+    ),
+    Operation(
+        call="GET /api/users/{user_id}/pb_status",
+        summary="Tell how the user's instance is",
+        group="Instances",
+        replies={200: Reply(what="As it is now; null: there is none", body=StatusReply)},
+    ),
+    Operation(
+        call="POST /api/users/{user_id}/stop_pb",
+        summary="Have the user's instance stopped",
+        details="The data stays. It succeeds also when it was stopped already.",
+        group="Instances",
+        replies={200: Reply(what="Its process is gone", body=InstanceReply)},
+        errors=(NotFound, Conflict, ProcessError, InstanceIOError),
+    ),
+)

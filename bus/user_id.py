@@ -7,7 +7,9 @@ import re
 from bus.errors import InvalidUserId
 
 MAX_LENGTH = 128
-_ALLOWED = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._@+-]{{0,{MAX_LENGTH - 1}}}")
+PATTERN = rf"^[A-Za-z0-9][A-Za-z0-9._@+-]{{0,{MAX_LENGTH - 1}}}$"
+"""A user id as a regular expression, of the kind that JSON Schema has too."""
+_ALLOWED = re.compile(PATTERN)
 
 
 def check_user_id(user_id: str) -> str:

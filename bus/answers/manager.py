@@ -16,6 +16,8 @@ class HealthAnswer(Answer, frozen=True, kw_only=True, tag=True):
     disk_free_bytes: int = 0
     disk_low: bool = False
     at: datetime
+    registry_problem: str | None = None
+    """Why the registry cannot be written; null: it can, or nobody tried."""
 
 
 class EventsAnswer(Answer, frozen=True, kw_only=True, tag=True):

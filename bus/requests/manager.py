@@ -6,7 +6,9 @@ from bus.requests.base import Request
 
 
 class GetHealth(Request, frozen=True, kw_only=True, tag=True):
-    """How the manager itself is."""
+    """How the manager itself is; with ``write`` it also tries whether the registry takes that."""
+
+    write: bool = False
 
 
 class GetEvents(Request, frozen=True, kw_only=True, tag=True):

@@ -278,3 +278,24 @@ def test_what_the_disk_refused_is_written_later(store: Store) -> None:
     assert store._database.execute(query).fetchone() == (0,)
     store.catch_up()
     assert reopened(store).get(row.user_id) == row
+
+
+def test_a_registry_that_can_be_written_has_no_problem(store: Store) -> None:
+    """The look writes, and changes nothing."""
+    store.put(record())
+    assert store.problem() is None
+    assert reopened(store).get("alice") == record()
+
+
+def test_a_registry_that_cannot_be_written_says_why(store: Store) -> None:
+    """A disk that refuses is a problem also while nobody has anything to write."""
+    store._database.execute("PRAGMA query_only = ON")
+    assert "readonly" in (store.problem() or "")
+
+
+def test_what_is_still_to_be_written_is_a_problem(store: Store) -> None:
+    """It is one until the registry has caught up."""
+    store.owe(record())
+    assert store.problem() == "1 changes are still to be written"
+    store.catch_up()
+    assert store.problem() is None

@@ -1,0 +1,59 @@
+"""What is said of a call: a table of these stands beside each resource."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bus.errors import PblmError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """A query parameter; ``type`` is anything that msgspec knows."""
+
+    type: Any
+    meaning: str
+    default: Any = None
+    """None: it is not sent, or the meaning says what it is then."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """An answer that is no error."""
+
+    what: str
+    body: Any = None
+    """A type that msgspec knows; None with another ``media`` than JSON: a text."""
+    media: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """What each header says."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One call, such as ``POST /api/users/{user_id}/init_pb``."""
+
+    call: str
+    summary: str
+    details: str = ""
+    group: str
+    """The heading under which it is shown."""
+    query: Mapping[str, Query] = field(default_factory=dict)
+    body: Any = None
+    """The type of the body; None: there is none, and one that is sent is not looked at."""
+    body_required: bool = False
+    replies: Mapping[int, Reply]
+    errors: tuple[type[PblmError], ...] = ()
+    """Beside those that every call can end with: see :func:`api.openapi.errors.errors_of`."""
+
+    @property
+    def method(self) -> str:
+        """In capitals."""
+        return self.call.partition(" ")[0]
+
+    @property
+    def path(self) -> str:
+        """The template of the path."""
+        return self.call.partition(" ")[2]

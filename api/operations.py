@@ -1,0 +1,17 @@
+"""All calls, as they are described in ``/openapi.json``: one table for each resource."""
+
+from __future__ import annotations
+
+from api import access, fleet, monitor, ownership, readiness, users
+from api.openapi import resource
+
+OPERATIONS = (
+    *users.OPERATIONS,
+    *ownership.OPERATIONS,
+    *access.OPERATIONS,
+    *fleet.OPERATIONS,
+    *monitor.OPERATIONS,
+    *readiness.OPERATIONS,
+    *resource.OPERATIONS,
+)
+"""In the order in which ``/docs`` shows them."""

@@ -1,0 +1,39 @@
+"""The description of the API, held against a manager by schemathesis."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.house.manager import manager_of
+
+CONFIG = Path(__file__).with_name("schemathesis.toml")
+
+
+@pytest.mark.timeout(120)
+def test_the_manager_answers_as_described() -> None:
+    """No call is answered with a server error, or with what is not described."""
+    with manager_of(port_range=400) as manager:
+        manager.start()
+        for user in ("alice", "bob"):
+            manager.api.run(user)
+        ended = subprocess.run(
+            [
+                Path(sys.executable).with_name("schemathesis"),
+                f"--config-file={CONFIG}",
+                "run",
+                f"{manager.api.url}/openapi.json",
+                "--no-color",
+                f"--report-dir={manager.root}",
+            ],
+            cwd=manager.root,
+            capture_output=True,
+            text=True,
+            timeout=110,
+            check=False,
+        )
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        manager.stop()
