@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 from actors.diagnosis import spawn_failure
+from actors.logs import files
 from actors.proc import ExitStatus, ProcessIdentity, boot_id, identify
 from bus.errors import InstanceIOError, ProcessError
 
@@ -56,12 +57,14 @@ class ManagedProcess:
     """A process that is watched: its owner is told once, on the clock's thread, when it is gone."""
 
     def __init__(self, identity: ProcessIdentity, pidfd: int, log: Path, log_offset: int) -> None:
+        """What it writes to ``log`` begins at ``log_offset``."""
         self.identity = identity
         self.exited = False
         self._on_exit: OnExit | None = None
         self._status: ExitStatus | None = None
         self._log = log
         self._log_offset = log_offset
+        self._log_lock = threading.Lock()
         self._lock = threading.Lock()
         self._pidfd = pidfd
 
@@ -89,13 +92,23 @@ class ManagedProcess:
     def last_output(self) -> str:
         """Return the last lines it wrote, or nothing."""
         try:
-            with open(self._log, "rb") as log:
-                end = log.seek(0, os.SEEK_END)
-                log.seek(max(self._log_offset, end - LONGEST_DUMP))
-                said = without_dump(log.read())
-                return redacted(said[-LAST_OUTPUT:].decode(errors="replace")).strip()
+            with self._log_lock:
+                since = max(self._log_offset, files.end(self._log) - LONGEST_DUMP)
+                _, output = files.read(self._log, since, LONGEST_DUMP)
         except OSError:
             return ""
+        said = without_dump(output)[-LAST_OUTPUT:]
+        return redacted(said.decode(errors="replace")).strip()
+
+    def rotate_log(self, *, largest: int, parts: int) -> int:
+        """Have the file that it writes to begin anew if it is too large: see :func:`files.rotate`.
+
+        What it wrote last is still found.
+        """
+        with self._log_lock:
+            cut = files.rotate(self._log, largest=largest, parts=parts)
+            self._log_offset -= cut
+        return cut
 
     def gone(self, status: ExitStatus) -> None:
         """It has ended. Called once, by :class:`Processes`."""
@@ -137,6 +150,12 @@ class Processes:
         """Whether ``pid`` is one of them."""
         return pid in self._managed
 
+    def find(self, identity: ProcessIdentity) -> ManagedProcess | None:
+        """Return the one with this identity, if it lives."""
+        with self._lock:
+            process = self._managed.get(identity.pid)
+        return process if process is not None and process.identity == identity else None
+
     def spawn(self, spec: LaunchSpec) -> ManagedProcess:
         """Launch the command in a session of its own.
 
@@ -171,9 +190,8 @@ class Processes:
 
         A process of ours is returned as it is, for a new owner.
         """
-        with self._lock:
-            process = self._managed.get(identity.pid)
-        if process is not None and process.identity == identity:
+        process = self.find(identity)
+        if process is not None:
             return process
         if identity.boot_id != self._boot_id:
             return None

@@ -23,6 +23,7 @@ from actors.isolation.isolation import Isolation
 from actors.isolation.isolation import publish as publish_tree
 from actors.layout import Layout
 from actors.lock import ManagerLock
+from actors.logs.keeper import log_keeper
 from actors.monitor.book import UsageBook
 from actors.monitor.monitor import monitor
 from actors.nursery.nursery import nursery
@@ -46,7 +47,7 @@ from bus.states import Desired, Status
 SPARE_PROBES = 8
 """Threads for health checks beyond those that starting instances may occupy."""
 
-CAPABILITIES: tuple[Callable[[Services], Capability], ...] = (monitor, nursery)
+CAPABILITIES: tuple[Callable[[Services], Capability], ...] = (monitor, log_keeper, nursery)
 """What the house can do beside the life of the instances, in the order in which it begins."""
 
 FEW_INSTANCES = 100

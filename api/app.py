@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import falcon
 
 from api import problems
 from api.access import AccessResource
 from api.fleet import FleetResource, HealthResource
 from api.guard import Guard
+from api.logs import LogResource
 from api.monitor import MonitorResource
 from api.openapi.resource import OpenApiResource
 from api.operations import OPERATIONS
@@ -18,19 +21,27 @@ from bus.client import BusClient
 from bus.errors import PblmError
 from bus.settings import Settings
 
+App: TypeAlias = falcon.App[falcon.Request, falcon.Response]
+
 PATIENCE = 5.0
 """Seconds that a call waits beyond the time that its work is given."""
 MAX_WAITING = 96
 """Calls that wait for a start at the same time; the others are answered with 202 at once."""
 
 
-def create_app(bus: BusClient, settings: Settings) -> falcon.App[falcon.Request, falcon.Response]:
+def create_app(bus: BusClient, settings: Settings) -> App:
     """Return the WSGI application that speaks to the manager over ``bus``."""
     app = falcon.App(middleware=[Guard(settings.api_token)])
     app.req_options.keep_blank_qs_values = True
     app.add_error_handler(Exception, problems.on_bug)
     app.add_error_handler(PblmError, problems.on_problem)
     app.set_error_serializer(problems.serialize_http_error)
+    _add_calls_about_a_user(app, bus, settings)
+    _add_calls_about_all(app, bus)
+    return app
+
+
+def _add_calls_about_a_user(app: App, bus: BusClient, settings: Settings) -> None:
     stop_wait = 2 * settings.stop_timeout + PATIENCE
     users = UserResource(
         bus,
@@ -51,10 +62,14 @@ def create_app(bus: BusClient, settings: Settings) -> falcon.App[falcon.Request,
     app.add_route("/api/users/{user_id}/rename", ownership, suffix="rename")
     app.add_route("/api/users/{user_id}/clone", ownership, suffix="clone")
     monitor = MonitorResource(bus)
-    app.add_route("/api/fleet", monitor, suffix="fleet")
     app.add_route("/api/users/{user_id}/usage", monitor, suffix="usage")
     app.add_route("/api/users/{user_id}/history", monitor, suffix="history")
+    app.add_route("/api/users/{user_id}/logs", LogResource(bus))
     app.add_sink(refuse_odd_path, r"/api/users/(?P<rest>.*)")
+
+
+def _add_calls_about_all(app: App, bus: BusClient) -> None:
+    app.add_route("/api/fleet", MonitorResource(bus), suffix="fleet")
     app.add_route("/api/pb_instances", FleetResource(bus))
     app.add_route("/health/pb", HealthResource(bus))
     readiness = ReadinessResource(bus)
@@ -63,4 +78,3 @@ def create_app(bus: BusClient, settings: Settings) -> falcon.App[falcon.Request,
     described = OpenApiResource(OPERATIONS)
     app.add_route("/openapi.json", described, suffix="json")
     app.add_route("/docs", described, suffix="page")
-    return app

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import falcon
 import msgspec
 
-from api.input import read_query
+from api.input import read_count, read_query
 from api.openapi.operation import Operation, Query, Reply
 from api.openapi.schemas import REF
 from api.replies import write
@@ -77,7 +77,7 @@ class FleetResource:
         fields = _fields(query.get("fields"))
         request = ListInstances(
             status=_status(query.get("status")),
-            limit=_limit(query.get("limit")),
+            limit=read_count(query, "limit", default=1_000, least=1, most=MAX_PAGE),
             after=query.get("after", ""),
             usage=fields is not None and "usage" in fields,
         )
@@ -148,18 +148,6 @@ def _only(instances: Mapping[str, Instance], fields: list[str] | None) -> Mappin
     if fields is None:
         return instances
     return {key: {name: getattr(one, name) for name in fields} for key, one in instances.items()}
-
-
-def _limit(text: str | None) -> int:
-    if text is None:
-        return 1_000
-    try:
-        limit = int(text)
-    except ValueError:
-        limit = 0
-    if not 1 <= limit <= MAX_PAGE:
-        raise InvalidRequest(f"limit={text!r}: takes 1 to {MAX_PAGE}")
-    return limit
 
 
 OPERATIONS = (

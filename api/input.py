@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import TypeVar
 
 import falcon
@@ -48,7 +48,21 @@ def read_query(req: falcon.Request, known: Collection[str] = ()) -> dict[str, st
     return query
 
 
-def read_wait(text: str | None, default: float) -> float:
+def read_count(query: Mapping[str, str], name: str, *, default: int, least: int, most: int) -> int:
+    """Return the whole number that parameter ``name`` has, or its default."""
+    text = query.get(name)
+    if text is None:
+        return default
+    try:
+        count = int(text)
+    except ValueError:
+        count = least - 1
+    if not least <= count <= most:
+        raise InvalidRequest(f"{name}={text!r}: takes {least} to {most}")
+    return count
+
+
+def read_wait(text: str | None, default: float, *, longest: float = MAX_WAIT) -> float:
     """Return for how many seconds the caller waits; 0 is not at all."""
     if text is None:
         return default
@@ -56,6 +70,6 @@ def read_wait(text: str | None, default: float) -> float:
         seconds = float(text)
     except ValueError:
         seconds = -1.0
-    if not 0 <= seconds <= MAX_WAIT:
-        raise InvalidRequest(f"wait={text!r}: takes seconds from 0 to {MAX_WAIT:g}")
+    if not 0 <= seconds <= longest:
+        raise InvalidRequest(f"wait={text!r}: takes seconds from 0 to {longest:g}")
     return seconds

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api import access, fleet, monitor, ownership, readiness, users
+from api import access, fleet, logs, monitor, ownership, readiness, users
 from api.openapi import resource
 
 OPERATIONS = (
@@ -11,6 +11,7 @@ OPERATIONS = (
     *access.OPERATIONS,
     *fleet.OPERATIONS,
     *monitor.OPERATIONS,
+    *logs.OPERATIONS,
     *readiness.OPERATIONS,
     *resource.OPERATIONS,
 )

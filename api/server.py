@@ -34,6 +34,7 @@ class ApiServer:
             threads=THREADS,
             connection_limit=MAX_CONNECTIONS,
             max_request_body_size=MAX_BODY,
+            channel_request_lookahead=1,  # else nobody notices that a caller has gone
             asyncore_use_poll=True,  # select() ends at file descriptor 1024
             ident=None,
             clear_untrusted_proxy_headers=True,

@@ -122,6 +122,7 @@ CALLS = (
     "clone",
     "usage",
     "history",
+    "logs",
 )
 """The last word of every path about a user."""
 

@@ -11,6 +11,7 @@ from actors.data import contents, userdata
 from actors.data.database import UserDataError
 from actors.data.swap import Swap
 from actors.layout import Layout, make_private_directory
+from actors.logs import files
 from bus.causes import Cause
 from bus.errors import InstanceIOError
 
@@ -35,8 +36,8 @@ def destroy(layout: Layout, user_id: str) -> None:
         for folder in (layout.data(user_id), layout.trash(user_id)):
             if folder.exists():
                 shutil.rmtree(folder)
-        for path in (layout.log(user_id), layout.lock(user_id)):
-            path.unlink(missing_ok=True)
+        files.remove(layout.log(user_id))
+        layout.lock(user_id).unlink(missing_ok=True)
 
 
 def rename(layout: Layout, old: str, new: str) -> None:
@@ -44,7 +45,7 @@ def rename(layout: Layout, old: str, new: str) -> None:
     Swap(layout, old).settle()
     with _refusals("rename"):
         _move(layout.data(old), layout.data(new))
-        _move(layout.log(old), layout.log(new))
+        files.move(layout.log(old), layout.log(new))
         layout.lock(old).unlink(missing_ok=True)
 
 

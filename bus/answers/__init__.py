@@ -9,6 +9,7 @@ from bus.answers.access import MetadataAnswer, RevokedAnswer, TokenAnswer
 from bus.answers.base import Answer
 from bus.answers.error import ErrorAnswer
 from bus.answers.instances import InstanceAnswer, InstancesAnswer
+from bus.answers.logs import LogAnswer
 from bus.answers.manager import EventsAnswer, HealthAnswer
 from bus.answers.monitor import FleetAnswer, HistoryAnswer, UsageAnswer
 
@@ -23,6 +24,7 @@ AnyAnswer = (
     | FleetAnswer
     | UsageAnswer
     | HistoryAnswer
+    | LogAnswer
     | ErrorAnswer
 )
 
@@ -36,6 +38,7 @@ __all__ = [
     "HistoryAnswer",
     "InstanceAnswer",
     "InstancesAnswer",
+    "LogAnswer",
     "MetadataAnswer",
     "RevokedAnswer",
     "TokenAnswer",

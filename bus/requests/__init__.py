@@ -16,6 +16,7 @@ from bus.requests.access import (
 )
 from bus.requests.base import Request, UserRequest
 from bus.requests.instances import MAX_PAGE, GetInstance, InitInstance, ListInstances, StopInstance
+from bus.requests.logs import MAX_LOG_CURSOR, MAX_LOG_LINES, MAX_LOG_WAIT, ReadLog
 from bus.requests.manager import GetEvents, GetHealth
 from bus.requests.monitor import GetFleet, GetHistory, GetUsage
 from bus.requests.ownership import CloneInstance, DeleteInstance, RenameInstance, UndeleteInstance
@@ -38,9 +39,13 @@ AnyRequest = (
     | GetFleet
     | GetUsage
     | GetHistory
+    | ReadLog
 )
 
 __all__ = [
+    "MAX_LOG_CURSOR",
+    "MAX_LOG_LINES",
+    "MAX_LOG_WAIT",
     "MAX_METADATA",
     "MAX_PAGE",
     "MAX_TOKEN_SECONDS",
@@ -58,6 +63,7 @@ __all__ = [
     "ListInstances",
     "MintToken",
     "PutMetadata",
+    "ReadLog",
     "RenameInstance",
     "Request",
     "RevokeTokens",

@@ -10,6 +10,7 @@ from bus.settings.fields import Group, refusal
 from bus.settings.instances import InstanceSettings
 from bus.settings.isolation import IsolationSettings
 from bus.settings.live import LiveSettings
+from bus.settings.logs import LogSettings
 from bus.settings.monitor import MonitorSettings
 from bus.settings.nursery import NurserySettings
 from bus.settings.template import TemplateSettings
@@ -22,12 +23,15 @@ GROUPS: tuple[type[Group], ...] = (
     IsolationSettings,
     MonitorSettings,
     NurserySettings,
+    LogSettings,
 )
 """The groups, in the order of the reference."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(LiveSettings, TemplateSettings, IsolationSettings, MonitorSettings, NurserySettings):
+class Settings(
+    LiveSettings, TemplateSettings, IsolationSettings, MonitorSettings, NurserySettings, LogSettings
+):
     """The settings; each field's metadata holds its variable and what it takes."""
 
     @classmethod

@@ -7,8 +7,10 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from actors.health import HealthChecker, Ready
 from actors.proc import ExitStatus, ProcessIdentity, boot_id
@@ -27,6 +29,15 @@ def make_database(data: Path, *, file: str = "first.js", applied: int = 1) -> No
         database.execute("PRAGMA synchronous = OFF")
         database.execute("CREATE TABLE _migrations (file TEXT, applied INTEGER)")
         database.execute("INSERT INTO _migrations VALUES (?, ?)", (file, applied))
+
+
+class AtOnce(Executor):
+    """Does on the spot what it is given."""
+
+    def submit(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        done: Future[Any] = Future()
+        done.set_result(call(*args, **kwargs))
+        return done
 
 
 class FakeProcess(ManagedProcess):
@@ -107,6 +118,9 @@ class FakeProcesses(Processes):
         process = self.stranger(Path(options["--dir"]), int(options["--http"].rpartition(":")[2]))
         process._lock_fd = os.dup(spec.keep_open[0])
         return process
+
+    def find(self, identity: ProcessIdentity) -> ManagedProcess | None:
+        return self.adopt(identity, Path(os.devnull))
 
     def adopt(self, identity: ProcessIdentity, log: Path) -> ManagedProcess | None:
         return next((found for found in self.living() if found.identity == identity), None)

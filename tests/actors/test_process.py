@@ -189,6 +189,22 @@ def test_the_last_output_is_bounded(processes: Processes, tmp_path: Path) -> Non
     assert process.last_output().endswith("\N{REPLACEMENT CHARACTER} the end")
 
 
+def test_the_last_output_outlives_a_rotation(processes: Processes, tmp_path: Path) -> None:
+    """What was written before its log began anew is still among the last that a process wrote."""
+    written, go_on = tmp_path / "written", tmp_path / "go_on"
+    os.mkfifo(written)
+    os.mkfifo(go_on)
+    script = f"echo 'of the second'; echo > {written}; read x < {go_on}; echo 'the last'; exit 1"
+    assert exit_code(processes.spawn(shell(tmp_path, "echo of the first"))) == 0
+    process = processes.spawn(shell(tmp_path, script))
+    written.read_text()
+    assert process.rotate_log(largest=1000, parts=1) == 0
+    assert process.rotate_log(largest=20, parts=1) > 0
+    go_on.write_text("go on")
+    assert exit_code(process) == 1
+    assert process.last_output() == "of the second\nthe last"
+
+
 def test_a_log_that_is_gone_says_nothing(processes: Processes, tmp_path: Path) -> None:
     """A removed log is no error."""
     process = processes.spawn(shell(tmp_path, "echo x"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime
 from queue import SimpleQueue
 from typing import NamedTuple
@@ -82,11 +83,13 @@ def open_files() -> set[str]:
 class Script:
     """A hub's handler that answers each kind of request with its line.
 
-    A line is an answer, an error, or an exception to fail with. A request without a line is held:
-    its reply waits in ``held`` for the test.
+    A line is an answer, an error, or an exception to fail with, or what makes an answer. A request
+    without a line is held: its reply waits in ``held`` for the test.
     """
 
-    def __init__(self, lines: dict[type[Request], Answer | Exception] | None = None) -> None:
+    def __init__(
+        self, lines: dict[type[Request], Answer | Exception | Callable[[], Answer]] | None = None
+    ) -> None:
         self.lines = lines or {}
         self.requests: SimpleQueue[Request] = SimpleQueue()
         self.held: SimpleQueue[tuple[Request, Reply]] = SimpleQueue()
@@ -99,7 +102,7 @@ class Script:
         elif isinstance(line, Exception):
             raise line
         else:
-            reply(line)
+            reply(line if isinstance(line, Answer) else line())
 
 
 class Mind:

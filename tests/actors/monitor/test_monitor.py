@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -21,16 +20,8 @@ from bus.instance import Instance
 from bus.requests import GetFleet, GetHistory, GetInstance, GetUsage, ListInstances, Request
 from bus.states import Status
 from bus.usage import Usage
+from tests.actors.fakes import AtOnce
 from tests.actors.house import Caller, House
-
-
-class AtOnce(Executor):
-    """Does on the spot what it is given."""
-
-    def submit(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        done: Future[Any] = Future()
-        done.set_result(call(*args, **kwargs))
-        return done
 
 
 class Watched:

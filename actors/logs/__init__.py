@@ -1,0 +1,1 @@
+"""The room of the logs: what each PocketBase writes, kept within bounds and told."""

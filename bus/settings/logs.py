@@ -1,0 +1,20 @@
+"""Settings: what is written down of the instances and of the manager itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from bus.settings.fields import Group, between, count, setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogSettings(Group):
+    """The logs."""
+
+    TITLE: ClassVar[str] = "Logs"
+
+    instance_log_mib: int = setting("PB_INSTANCE_LOG_MIB", "MiB, from 1", count, 5)
+    instance_log_parts: int = setting(
+        "PB_INSTANCE_LOG_PARTS", "how many, from 1 to 20", between(1, 20), 2
+    )
