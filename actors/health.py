@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -22,10 +23,10 @@ from actors.process import ManagedProcess
 
 CHECK_TIMEOUT = 3.0
 """How long a health check waits for an answer, in seconds."""
-FAST_POLLS = 200
-FAST_POLL = 0.002
-SLOW_POLL = 0.025
-"""Seconds between looks at a starting instance: fast at first (a start takes 20-100 ms)."""
+PAUSES = ((0.008, 1), (0.001, 40), (0.002, 200))
+"""Seconds between looks at a starting instance, and how often: no PocketBase starts in less than
+the first, most do within the second, on a busy machine within the third."""
+LAST_PAUSE = 0.025
 READY_REQUEST = (
     b"GET /api/health HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: pblm\r\nConnection: close\r\n\r\n"
 )
@@ -125,16 +126,25 @@ class HealthChecker:
         port: int,
         look: Callable[[], Callable[[], None] | None],
     ) -> None:
-        polls = 0
         loop = asyncio.get_running_loop()
-        while not process.exited:
-            if _listens(port) and await _answers(port):
-                ready = await loop.run_in_executor(self._pool, look)
-                if ready is not None:
+        for pause in pauses():
+            await asyncio.sleep(pause)
+            if process.exited:
+                return
+            if _listens(port):  # whether it answers, and whether it is ours, at the same time
+                found = loop.run_in_executor(self._pool, look)
+                answers = await _answers(port)
+                ready = await found
+                if answers and ready is not None:
                     ready()
                     return
-            await asyncio.sleep(FAST_POLL if polls < FAST_POLLS else SLOW_POLL)
-            polls += 1
+
+
+def pauses() -> Iterator[float]:
+    """Yield how long to wait before each look at a starting instance, in seconds."""
+    for pause, times in PAUSES:
+        yield from itertools.repeat(pause, times)
+    yield from itertools.repeat(LAST_PAUSE)
 
 
 def _listens(port: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import stat
 from dataclasses import dataclass
@@ -13,11 +14,15 @@ from bus.errors import InstanceIOError
 LONGEST_NAME = 200
 """Longest encoded user id that is used as it is; file names end at 255 bytes (NAME_MAX)."""
 
+KEPT_NAMES = 1024
+"""So many users' paths are remembered: making one takes as long as all else of a read."""
+
 PRIVATE = 0o700
 PASSABLE = 0o711
 """Passed through by all, listed by us only."""
 
 
+@functools.lru_cache(KEPT_NAMES)
 def directory_name(user_id: str) -> str:
     """Return the name of the user's data directory.
 
@@ -42,7 +47,7 @@ class Layout:
 
     def data(self, user_id: str) -> Path:
         """The user's PocketBase data directory."""
-        return self.root / directory_name(user_id)
+        return _under(self.root, user_id)
 
     def trash(self, user_id: str) -> Path:
         """Where the user's data directory waits to be purged."""
@@ -83,6 +88,11 @@ class Layout:
             self.control / "swaps",
         ):
             make_private_directory(path)
+
+
+@functools.lru_cache(KEPT_NAMES)
+def _under(root: Path, user_id: str) -> Path:
+    return root / directory_name(user_id)
 
 
 def make_private_directory(path: Path) -> None:

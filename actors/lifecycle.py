@@ -242,10 +242,10 @@ class Lifecycle:
             exe=proc.executable(self.process.pid),
             failure=None,
         )
+        self.waiters.answer(self.waiters.running)
         if identity is not None:
             self._services.template.learn(self._services.layout.data(self._user_id))
         self._watch_over()
-        self.waiters.answer(self.waiters.running)
 
     def _watch_over(self) -> None:
         """The process runs: leave the queue of starts, and look after it from now on."""

@@ -56,24 +56,26 @@ class BusClient:
 
         Raises :class:`bus.errors.BusTimeout` when none came within ``timeout`` seconds.
         """
-        timeout = self._timeout if timeout is None else timeout
-        deadline = time.monotonic() + timeout
-        with self._call():
-            body = self._exchange(codec.encode(request), deadline)
-        if body is None:
-            raise BusTimeout(f"The manager did not answer within {timeout:g} s", retry_after=1)
-        reply = codec.decode_answer(body)
+        reply = self._answer(request, self._timeout if timeout is None else timeout)
         if isinstance(reply, ErrorAnswer):
             raise reply.error()
         if not isinstance(reply, answer):
             raise Unavailable(f"The manager answered {type(reply).__name__} to {request!r}")
         return reply
 
+    def _answer(self, request: Request, timeout: float) -> Answer:
+        deadline = time.monotonic() + timeout
+        with self._call():
+            body = self._exchange(codec.encode(request), deadline)
+        if body is None:
+            raise no_answer(timeout)
+        return codec.decode_answer(body)
+
     @contextmanager
     def _call(self) -> Iterator[None]:
         with self._calls_changed:
             if self._closed:
-                raise _closed()
+                raise closed()
             self._calls += 1
         try:
             yield
@@ -99,7 +101,7 @@ class BusClient:
             if self._closed:
                 return
             self._closed = True
-            os.write(self._close_writer, b"\0")  # never read: it wakes every call that waits
+            self._wake_all()
             self._calls_changed.wait_for(lambda: self._calls == 0)
         for line in self._lines:  # only now: no thread is inside one of them
             line.close()
@@ -107,6 +109,9 @@ class BusClient:
             self._context.term()
         os.close(self._close_reader)
         os.close(self._close_writer)
+
+    def _wake_all(self) -> None:
+        os.write(self._close_writer, b"\0")  # never read: it wakes every call that waits
 
     def __enter__(self) -> BusClient:
         return self
@@ -160,12 +165,18 @@ class _Line:
         self._poller.register(self._socket, flag)
         ready = dict(self._poller.poll(_milliseconds(deadline)))
         if self._closing in ready:
-            raise _closed()
+            raise closed()
         return self._socket in ready
 
 
-def _closed() -> Unavailable:
+def closed() -> Unavailable:
+    """Return the error of a call on a client that is closed."""
     return Unavailable("The bus client is closed", retry_after=1)
+
+
+def no_answer(timeout: float) -> BusTimeout:
+    """Return the error of a call that nobody answered."""
+    return BusTimeout(f"The manager did not answer within {timeout:g} s", retry_after=1)
 
 
 def _milliseconds(deadline: float) -> int:

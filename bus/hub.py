@@ -19,7 +19,6 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,10 +32,10 @@ from bus.claim import Claim
 from bus.client import BusClient
 from bus.errors import InternalError, PblmError, Unavailable
 from bus.events import Event, Heartbeat
+from bus.local import Handler, LocalClient, Reply
 from bus.requests import GetEvents, Request
 
-Reply = Callable[[Answer], None]
-Handler = Callable[[Request, Reply], None]
+__all__ = ["Handler", "Hub", "Reply"]
 
 MAX_MESSAGE = 1024 * 1024
 """ZeroMQ itself hangs up on a peer that sends a larger frame, in bytes."""
@@ -110,10 +109,13 @@ class Hub:
 
     def client(self) -> BusClient:
         """Return a client in the same process; close it before the hub."""
-        return BusClient(LOCAL_ENDPOINT, context=self._context)
+        return LocalClient(LOCAL_ENDPOINT, context=self._context, handler=lambda: self._handler)
 
     def start(self, handler: Handler) -> None:
-        """Serve from now on; ``handler`` must not block and may answer from any thread."""
+        """Serve from now on.
+
+        ``handler`` is called from several threads, must not block and may answer from any.
+        """
         self._handler = handler
         self._thread = threading.Thread(target=self._run, name="hub")
         self._thread.start()
