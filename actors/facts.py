@@ -85,10 +85,19 @@ class HealthCheckDue(RunFact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """What was wrong at a health check."""
+
+    what: str
+    silent: bool
+    """Nothing was answered in time: it may hang, or only wait for its turn on a busy machine."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HealthChecked(RunFact):
     """A health check came back; ``problem`` is None when it went well."""
 
-    problem: str | None
+    problem: Problem | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

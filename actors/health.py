@@ -19,10 +19,11 @@ from actors.clock import LoopClock
 from actors.data.database import UserDataError
 from actors.data.operator import Operator
 from actors.data.userdata import read_identity
+from actors.facts import Problem
 from actors.process import ManagedProcess
 
-CHECK_TIMEOUT = 3.0
-"""How long a health check waits for an answer, in seconds."""
+READY_TIMEOUT = 3.0
+"""How long a starting instance gets for its first answer, in seconds, before it is asked anew."""
 PAUSES = ((0.008, 1), (0.001, 40), (0.002, 200))
 """Seconds between looks at a starting instance, and how often: no PocketBase starts in less than
 the first, most do within the second, on a busy machine within the third."""
@@ -37,7 +38,7 @@ _thread = threading.local()
 log = logging.getLogger(__name__)
 
 
-def check_health(port: int, *, timeout: float = CHECK_TIMEOUT) -> None:
+def check_health(port: int, *, timeout: float) -> None:
     """Raise :class:`requests.RequestException` unless PocketBase on ``port`` answers its health.
 
     ``OPTIONS`` leaves no row in the user's own request log, where ``GET`` and ``HEAD`` leave one.
@@ -65,26 +66,33 @@ def serves(pid: int, port: int, data: Path) -> bool:
 class HealthChecker:
     """Runs the probes, so that no actor waits for an answer."""
 
-    def __init__(self, clock: LoopClock, *, threads: int, operator: Operator | None) -> None:
+    def __init__(
+        self, clock: LoopClock, *, threads: int, operator: Operator | None, timeout: float
+    ) -> None:
         """``threads`` probes run at once; the rest wait their turn.
+
+        A check waits ``timeout`` seconds for an answer.
 
         The ``operator`` is signed up where he is not yet, before an instance counts as ready.
         """
         self._operator = operator
+        self._timeout = timeout
         self._clock = clock
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="health")
 
-    def check(self, port: int, report: Callable[[str | None], None]) -> None:
+    def check(self, port: int, report: Callable[[Problem | None], None]) -> None:
         """Call ``report`` with what is wrong with the instance on ``port``, or None."""
 
         def run() -> None:
             try:
-                check_health(port)
+                check_health(port, timeout=self._timeout)
+            except requests.Timeout:
+                report(Problem(what=f"no answer within {self._timeout:g} s", silent=True))
             except requests.RequestException as error:
-                report(f"{type(error).__name__} after {CHECK_TIMEOUT:g} s at most")
+                report(Problem(what=type(error).__name__, silent=False))
             except Exception as error:  # unreported, this would have been the last check of it
                 log.exception("health check of port %d", port)
-                report(f"{error!r}")
+                report(Problem(what=f"{error!r}", silent=False))
             else:
                 report(None)
 
@@ -168,7 +176,7 @@ async def _answers(port: int) -> bool:
     with socket.socket() as connection:
         connection.setblocking(False)
         try:
-            async with asyncio.timeout(CHECK_TIMEOUT):
+            async with asyncio.timeout(READY_TIMEOUT):
                 await loop.sock_connect(connection, ("127.0.0.1", port))
                 await loop.sock_sendall(connection, READY_REQUEST)
                 answer = await loop.sock_recv(connection, 64)

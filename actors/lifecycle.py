@@ -22,6 +22,7 @@ from actors.facts import (
     HealthChecked,
     HealthProven,
     InstanceReady,
+    Problem,
     ProcessExited,
     ReleasePort,
     RetryDue,
@@ -252,10 +253,17 @@ class Lifecycle:
         self._services.queue.leave(self._user_id)
         self._timers.cancel_all()
         self._attempt = None
-        port = self.keeper.record.port
+        port, process = self.keeper.record.port, self.process
         assert port is not None
+        assert process is not None
         self._watch = HealthWatch(
-            self._user_id, self._services, self._timers, self._tell, run=self._run, port=port
+            self._user_id,
+            self._services,
+            self._timers,
+            self._tell,
+            run=self._run,
+            port=port,
+            pid=process.pid,
         )
         self._timers.start(self._services.policy.proven, HealthProven(run=self._run))
 
@@ -267,7 +275,7 @@ class Lifecycle:
             output="" if self.process is None else self.process.last_output(),
         )
 
-    def _checked(self, watch: HealthWatch, problem: str | None) -> None:
+    def _checked(self, watch: HealthWatch, problem: Problem | None) -> None:
         if self._verdict is not None:
             return
         if problem is not None:

@@ -135,6 +135,21 @@ def open_files(pid: int) -> set[str]:
         return set()
 
 
+def activity(pid: int) -> float | None:
+    """Return for how many seconds the process's threads have run, or waited for a core to run on.
+
+    None when the kernel does not tell (proc(5), /proc/PID/task/TID/schedstat).
+    """
+    nanoseconds = 0
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            ran, waited, _ = Path(f"/proc/{pid}/task/{thread}/schedstat").read_bytes().split()
+            nanoseconds += int(ran) + int(waited)
+    except (OSError, ValueError):
+        return None
+    return nanoseconds / 1e9
+
+
 def oom_kills() -> int:
     """Return how many processes the kernel has killed for want of memory since boot."""
     with contextlib.suppress(OSError):

@@ -119,7 +119,10 @@ class ActorSystem:
         clock = LoopClock()
         self._closing.callback(clock.close)
         health = HealthChecker(
-            clock, threads=settings.max_starting + SPARE_PROBES, operator=self.operator
+            clock,
+            threads=settings.max_starting + SPARE_PROBES,
+            operator=self.operator,
+            timeout=settings.health_timeout,
         )
         self._closing.callback(health.close)
         ports = PortRegistry.start(settings.base_port, settings.port_range)

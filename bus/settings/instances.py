@@ -56,6 +56,7 @@ class InstanceSettings(Group):
     start_timeout: float = setting("PB_START_TIMEOUT", "seconds, more than 0", seconds, 15.0)
     stop_timeout: float = setting("PB_STOP_TIMEOUT", "seconds, more than 0", seconds, 5.0)
     health_interval: float = setting("PB_HEALTH_INTERVAL", "seconds, more than 0", seconds, 30.0)
+    health_timeout: float = setting("PB_HEALTH_TIMEOUT", "seconds, more than 0", seconds, 3.0)
     max_starting: int = setting(
         "PB_MAX_STARTING", "how many, from 1", count, _default_max_starting, "2 x cores"
     )

@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from actors.facts import Problem
 from actors.health import HealthChecker, Ready
 from actors.proc import ExitStatus, ProcessIdentity, boot_id
 from actors.process import LaunchSpec, ManagedProcess, OnExit, Processes
@@ -88,6 +89,8 @@ class FakeProcesses(Processes):
         self.faults: list[Exception] = []
         """Raised by the next spawns, one each."""
         self.executables: dict[int, str] = {}
+        self.activities: dict[int, float] = {}
+        """For how many seconds a process has run; one that is not named never did."""
         self._pids = itertools.count(FIRST_PID)
 
     def living(self, directory: Path | None = None) -> list[FakeProcess]:
@@ -137,6 +140,10 @@ class FakeProcesses(Processes):
         """As :func:`actors.proc.identify` has it."""
         return next((found.identity for found in self.living() if found.pid == pid), None)
 
+    def activity(self, pid: int) -> float | None:
+        """As :func:`actors.proc.activity` has it."""
+        return self.activities.get(pid, 0.0)
+
     def executable(self, pid: int) -> str | None:
         """As :func:`actors.proc.executable` has it."""
         return self.executables.get(pid, "/opt/pocketbase")
@@ -147,9 +154,9 @@ class FakeHealth(HealthChecker):
 
     def __init__(self) -> None:
         self.waiting: list[tuple[ManagedProcess, bool, Ready]] = []
-        self.checks: list[tuple[int, Callable[[str | None], None]]] = []
+        self.checks: list[tuple[int, Callable[[Problem | None], None]]] = []
 
-    def check(self, port: int, report: Callable[[str | None], None]) -> None:
+    def check(self, port: int, report: Callable[[Problem | None], None]) -> None:
         self.checks.append((port, report))
 
     def run(self, work: Callable[[], None]) -> None:
@@ -163,8 +170,8 @@ class FakeHealth(HealthChecker):
     def close(self) -> None:
         pass
 
-    def report(self, problem: str | None) -> None:
+    def report(self, what: str | None, *, silent: bool = True) -> None:
         """Let every check under way come back."""
         checks, self.checks = self.checks, []
         for _, report in checks:
-            report(problem)
+            report(None if what is None else Problem(what=what, silent=silent))

@@ -222,9 +222,9 @@ class House:
             if step >= left:
                 return
 
-    def check(self, problem: str | None) -> None:
+    def check(self, problem: str | None, *, silent: bool = True) -> None:
         """Let health checks that are under way come back."""
-        self.health.report(problem)
+        self.health.report(problem, silent=silent)
         self.settle()
 
     def process(self, user_id: str = "alice") -> FakeProcess:
@@ -304,7 +304,7 @@ def opened(root: Path, **settings: Any) -> Iterator[House]:
     """Open a house under ``root``, on a machine with none but its own processes."""
     with pytest.MonkeyPatch.context() as patch:
         house = House(root, **settings)
-        for name in ("served_directory", "serving", "identify", "executable"):
+        for name in ("served_directory", "serving", "identify", "executable", "activity"):
             patch.setattr(proc, name, getattr(house.processes, name))
         tell = pykka.ActorRef.tell
 

@@ -7,9 +7,16 @@ from pathlib import Path
 import pytest
 
 from actors import breaker
-from actors.facts import HealthChecked, InstanceReady, ProcessExited, RetryDue, StopTimedOut
+from actors.facts import (
+    HealthChecked,
+    InstanceReady,
+    Problem,
+    ProcessExited,
+    RetryDue,
+    StopTimedOut,
+)
 from actors.proc import ExitStatus
-from actors.watch import STRIKE_INTERVAL, STRIKES
+from actors.watch import STALL, STRIKE_INTERVAL, STRIKES
 from bus.causes import REMEDY, Cause, Remedy
 from bus.errors import InstanceIOError, ProcessError
 from bus.states import Desired, Status
@@ -167,7 +174,7 @@ def test_facts_of_a_former_run_are_ignored(house: House) -> None:
     for fact in (
         ProcessExited(run=1, status=ExitStatus(code=0)),
         InstanceReady(run=1, identity="stale"),
-        HealthChecked(run=1, problem="stale"),
+        HealthChecked(run=1, problem=Problem(what="stale", silent=True)),
         StopTimedOut(run=1),
         RetryDue(run=1),
     ):
@@ -235,6 +242,40 @@ def test_strikes_take_longer_than_a_stall(house: House) -> None:
         if not house.process().signals:
             house.advance(house.clock.due()[0])
     assert house.clock.monotonic() - began >= 2 * STRIKE_INTERVAL * 0.9
+
+
+def condemn(house: House, *, silent: bool, busy: float) -> float:
+    """Let checks fail until the process is condemned; return the seconds since the first strike.
+
+    ``busy``: on how much of a core it works, or waits for one to work on.
+    """
+    house.advance(house.settings.health_interval * 1.1)
+    pid, began = house.process().pid, house.clock.monotonic()
+    for _ in range(200):
+        house.processes.activities[pid] = busy * house.clock.monotonic()
+        house.check("bad", silent=silent)
+        if house.process().signals:
+            return house.clock.monotonic() - began
+        house.advance(min(house.clock.due()))
+    raise AssertionError("never condemned")
+
+
+@pytest.mark.parametrize(
+    ("silent", "busy", "least", "most"),
+    [
+        (True, 0.0, 0.0, 0.3),  # it hangs
+        (True, 0.01, 0.0, 0.3),  # as good as that
+        (True, 0.5, STALL, STALL + 0.3),  # it is slow, but that for too long
+        (False, 0.5, 0.0, 0.3),  # it answers, and badly
+    ],
+)
+def test_often_checked_it_is_condemned_soon_unless_it_is_only_slow(
+    tmp_path: Path, silent: bool, busy: float, least: float, most: float
+) -> None:
+    """With a short interval a hang is found at once, and a stall is still survived."""
+    with opened(tmp_path / "often", health_interval=0.2) as house:
+        house.run()
+        assert least <= condemn(house, silent=silent, busy=busy) <= most
 
 
 def test_an_answer_forgives_the_strikes(house: House) -> None:

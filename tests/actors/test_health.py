@@ -17,6 +17,7 @@ import requests
 from actors.clock import LoopClock
 from actors.data.database import UserDataError
 from actors.data.userdata import read_identity
+from actors.facts import Problem
 from actors.health import HealthChecker, check_health, serves
 from actors.process import ManagedProcess, Processes
 from tests.actors import server
@@ -63,7 +64,7 @@ def stack() -> Iterator[ExitStack]:
 
 @pytest.fixture
 def checker(clock: LoopClock) -> Iterator[HealthChecker]:
-    checker = HealthChecker(clock, threads=2, operator=None)
+    checker = HealthChecker(clock, threads=2, operator=None, timeout=PATIENCE)
     yield checker
     checker.close()
 
@@ -99,7 +100,7 @@ def serve(processes: Processes, folder: Path, port: int, data: Path) -> ManagedP
 def test_a_good_answer_is_healthy(stack: ExitStack, status: int) -> None:
     """Any answer of success will do."""
     responder = respond(stack, status)
-    check_health(responder.server_port)
+    check_health(responder.server_port, timeout=PATIENCE)
     assert responder.asked.get_nowait() == ("OPTIONS", "/api/health")
 
 
@@ -107,13 +108,13 @@ def test_a_good_answer_is_healthy(stack: ExitStack, status: int) -> None:
 def test_an_error_is_not_healthy(stack: ExitStack, status: int) -> None:
     """An answer alone is not enough."""
     with pytest.raises(requests.HTTPError):
-        check_health(respond(stack, status).server_port)
+        check_health(respond(stack, status).server_port, timeout=PATIENCE)
 
 
 def test_nobody_there_is_not_healthy(port: int) -> None:
     """A port that nobody listens on is told as such."""
     with pytest.raises(requests.ConnectionError):
-        check_health(port)
+        check_health(port, timeout=PATIENCE)
 
 
 def test_silence_is_not_healthy() -> None:
@@ -128,17 +129,27 @@ def test_silence_is_not_healthy() -> None:
 def test_no_proxy_stands_between(stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
     """A proxy of the environment is not asked about loopback."""
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
-    check_health(respond(stack, 200).server_port)
+    check_health(respond(stack, 200).server_port, timeout=PATIENCE)
 
 
 def test_a_check_reports(stack: ExitStack, checker: HealthChecker, port: int) -> None:
     """What a check finds comes to whom it was asked by: nothing, or what is wrong."""
-    reports: SimpleQueue[str | None] = SimpleQueue()
+    reports: SimpleQueue[Problem | None] = SimpleQueue()
     checker.check(respond(stack, 204).server_port, reports.put)
     assert reports.get(timeout=PATIENCE) is None
     checker.check(port, reports.put)
-    problem = reports.get(timeout=PATIENCE)
-    assert problem == "ConnectionError after 3 s at most"
+    assert reports.get(timeout=PATIENCE) == Problem(what="ConnectionError", silent=False)
+
+
+def test_silence_is_reported_as_such(clock: LoopClock) -> None:
+    """Who accepts and does not answer in time may hang, or only be slow."""
+    reports: SimpleQueue[Problem | None] = SimpleQueue()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        checker = HealthChecker(clock, threads=1, operator=None, timeout=0.05)
+        checker.check(silent.getsockname()[1], reports.put)
+        problem = reports.get(timeout=PATIENCE)
+        checker.close()
+    assert problem == Problem(what="no answer within 0.05 s", silent=True)
 
 
 def test_a_check_that_fails_in_an_unforeseen_way_reports_too(
@@ -146,18 +157,20 @@ def test_a_check_that_fails_in_an_unforeseen_way_reports_too(
 ) -> None:
     """Whatever a check ends with is told: without a report there would never be another check."""
 
-    def fail(port: int) -> None:
+    def fail(port: int, *, timeout: float) -> None:
         raise UnicodeError("unforeseen")
 
     monkeypatch.setattr("actors.health.check_health", fail)
-    reports: SimpleQueue[str | None] = SimpleQueue()
+    reports: SimpleQueue[Problem | None] = SimpleQueue()
     checker.check(port, reports.put)
-    assert "unforeseen" in str(reports.get(timeout=PATIENCE))
+    problem = reports.get(timeout=PATIENCE)
+    assert problem is not None
+    assert "unforeseen" in problem.what
 
 
 def test_a_closed_checker_does_nothing(clock: LoopClock, port: int) -> None:
     """After close no probe is begun, and nobody is told anything."""
-    checker = HealthChecker(clock, threads=1, operator=None)
+    checker = HealthChecker(clock, threads=1, operator=None, timeout=PATIENCE)
     checker.close()
     checker.check(port, lambda problem: pytest.fail("reported"))
 

@@ -14,7 +14,7 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from actors.facts import Asked, HealthChecked, InstanceReady, ProcessExited, StartTimedOut
+from actors.facts import Asked, HealthChecked, InstanceReady, Problem, ProcessExited, StartTimedOut
 from actors.instance import InstanceActor
 from actors.proc import ExitStatus
 from actors.supervisor import RESPITE
@@ -104,7 +104,7 @@ class World(RuleBasedStateMachine):
                 (
                     ProcessExited(run=run, status=ExitStatus(code=0)),
                     InstanceReady(run=run, identity="stale"),
-                    HealthChecked(run=run, problem="stale"),
+                    HealthChecked(run=run, problem=Problem(what="stale", silent=True)),
                     StartTimedOut(run=run),
                 )[what]
             )

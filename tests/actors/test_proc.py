@@ -194,3 +194,16 @@ def test_open_files_are_listed(tmp_path: Path) -> None:
 def test_oom_kills_are_counted() -> None:
     """The kernel's count is a number that only grows."""
     assert 0 <= proc.oom_kills() <= proc.oom_kills()
+
+
+def test_what_a_process_runs_is_counted() -> None:
+    """Who works is active; one that is not there has nothing."""
+    before = proc.activity(os.getpid())
+    assert before is not None
+    sum(range(1_000_000))
+    after = proc.activity(os.getpid())
+    assert after is not None
+    assert after > before
+    with child() as gone:
+        assert proc.activity(gone) is not None
+    assert proc.activity(gone) is None

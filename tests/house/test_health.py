@@ -22,7 +22,9 @@ DIED_AND_BACK = ["Running", "Failed", "Starting", "Running"]
 @pytest.fixture(scope="module")
 def manager() -> Iterator[Manager]:
     """Return a manager that looks after its instances all the time."""
-    with running_manager(misbehaving_children=True, health_interval=0.2) as running:
+    with running_manager(
+        misbehaving_children=True, health_interval=0.2, health_timeout=1
+    ) as running:
         yield running
 
 
