@@ -27,6 +27,7 @@ setup(
         "pykka>=4.2,<5",
         "pyzmq>=26.4,<28",
         "requests>=2.32,<3",
+        "rich>=14,<16",
         "waitress>=3.0.1,<4",
         "websockets>=15,<18",
     ],

@@ -19,7 +19,16 @@ COMMANDS: dict[str, str] = {
     "start": "api.cli.lifecycle:start",
     "stop": "api.cli.lifecycle:stop",
     "restart": "api.cli.lifecycle:restart",
+    "top": "api.cli.top:top",
     "events": "api.cli.events:events",
+    "token": "api.cli.access:token",
+    "revoke-tokens": "api.cli.access:revoke_tokens",
+    "metadata": "api.cli.access:metadata",
+    "delete": "api.cli.ownership:delete",
+    "undelete": "api.cli.ownership:undelete",
+    "rename": "api.cli.ownership:rename",
+    "clone": "api.cli.ownership:clone",
+    "completion": "api.cli.completion:completion",
 }
 """Where each command is; the order is that of the help."""
 

@@ -11,9 +11,8 @@ import click
 from api.cli.exits import exit_of
 from api.cli.manager import manager
 from api.cli.output import tell_error
-from bus.answers import InstancesAnswer
 from bus.errors import PblmError
-from bus.requests import MAX_PAGE, ListInstances
+from bus.subscriber import all_instances
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -43,10 +42,9 @@ def complete_users(ctx: click.Context, param: click.Parameter, incomplete: str) 
     """Return the user ids that begin so, for the shell; none when no manager answers."""
     try:
         with manager(timeout=1.0) as bus:
-            page = bus.ask(ListInstances(limit=MAX_PAGE), InstancesAnswer)
+            return [user_id for user_id in all_instances(bus) if user_id.startswith(incomplete)]
     except (PblmError, click.ClickException):
         return []
-    return [user_id for user_id in page.instances if user_id.startswith(incomplete)]
 
 
 user_argument = click.argument("user_id", metavar="USER", shell_complete=complete_users)

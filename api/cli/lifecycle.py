@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 import click
 
 from api.cli.command import command, json_option, users_argument
-from api.cli.listing import every_instance
 from api.cli.manager import manager, settings
 from api.cli.many import for_each
 from bus.answers import InstanceAnswer
@@ -15,6 +14,7 @@ from bus.client import BusClient
 from bus.instance import Instance
 from bus.requests import InitInstance, StopInstance
 from bus.states import Status
+from bus.subscriber import all_instances
 
 PATIENCE = 5.0
 """Seconds that a call waits beyond the time that its work is given."""
@@ -84,5 +84,4 @@ def _of(
 
 
 def _not_stopped(bus: BusClient) -> list[str]:
-    settled = (Status.STOPPED,)
-    return [each.user_id for each in every_instance(bus) if each.status not in settled]
+    return [key for key, each in all_instances(bus).items() if each.status is not Status.STOPPED]

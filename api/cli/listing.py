@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from datetime import datetime
 
 import click
 
 from api.cli.command import command, json_option, user_argument
-from api.cli.history import LOOK_BACK, last_events
 from api.cli.manager import manager
 from api.cli.output import tell, tell_json, tell_table
 from api.cli.portrait import portrait
-from api.cli.words import duration, one_line
-from bus.answers import HealthAnswer, InstanceAnswer, InstancesAnswer
-from bus.client import BusClient
+from api.cli.words import duration, one_line, percent, size
+from bus.answers import HealthAnswer, HistoryAnswer, InstanceAnswer
 from bus.errors import NotFound
 from bus.instance import Instance
-from bus.requests import MAX_PAGE, GetHealth, GetInstance, ListInstances
+from bus.requests import GetHealth, GetHistory, GetInstance
 from bus.states import Status
+from bus.subscriber import all_instances
+from bus.usage import Usage
 
-HEADING = ("USER", "STATUS", "PORT", "PID", "UPTIME", "RESTARTS", "WHY")
+LATELY = 10
+"""How many transitions are told."""
+HEADING = ("USER", "STATUS", "PORT", "PID", "CPU", "MEMORY", "UPTIME", "RESTARTS", "WHY")
 
 
 @command()
@@ -31,26 +33,29 @@ HEADING = ("USER", "STATUS", "PORT", "PID", "UPTIME", "RESTARTS", "WHY")
 @json_option
 def ls(status: str | None, as_json: bool) -> None:
     """List the instances."""
-    wanted = None if status is None else Status(status)
     with manager() as bus:
-        instances = {each.user_id: each for each in every_instance(bus, wanted)}
+        found = all_instances(bus, usage=True)
         now = bus.ask(GetHealth(), HealthAnswer).at
+    instances = {key: each for key, each in found.items() if status in (None, each.status)}
     if as_json:
         tell_json({"instances": instances, "count": len(instances)})
-        return
-    rows = [
-        (
-            each.user_id,
-            str(each.status),
-            str(each.port or "-"),
-            str(each.pid or "-"),
-            duration(each.started_at, now) if each.started_at else "-",
-            str(each.restarts),
-            "" if each.status is Status.RUNNING else one_line(each.reason),
-        )
-        for each in instances.values()
-    ]
-    tell_table(HEADING, rows)
+    else:
+        tell_table(HEADING, [_row(each, now) for each in instances.values()])
+
+
+def _row(each: Instance, now: datetime) -> tuple[str, ...]:
+    usage = each.usage if isinstance(each.usage, Usage) else None
+    return (
+        each.user_id,
+        str(each.status),
+        str(each.port or "-"),
+        str(each.pid or "-"),
+        percent(usage.cpu_percent if usage else None),
+        size(usage.memory_bytes if usage else None),
+        duration(each.started_at, now) if each.started_at else "-",
+        str(each.restarts),
+        "" if each.status is Status.RUNNING else one_line(each.reason),
+    )
 
 
 @command()
@@ -63,19 +68,9 @@ def status(user_id: str, as_json: bool) -> None:
         if instance is None:
             raise NotFound(f"No PocketBase instance for user {user_id}")
         now = bus.ask(GetHealth(), HealthAnswer).at
-        past = last_events(bus, LOOK_BACK, user_id)[-10:]
+        past = bus.ask(GetHistory(user_id=user_id), HistoryAnswer).transitions
     if as_json:
-        tell_json({"user_id": user_id, "instance": instance, "events": past})
+        tell_json({"user_id": user_id, "instance": instance, "history": past})
         return
-    for line in portrait(instance, now, past):
+    for line in portrait(instance, now, past[-LATELY:]):
         tell(line)
-
-
-def every_instance(bus: BusClient, status: Status | None = None) -> Iterator[Instance]:
-    """Yield all instances (with this status), page by page."""
-    after: str | None = ""
-    while after is not None:
-        request = ListInstances(status=status, limit=MAX_PAGE, after=after)
-        page = bus.ask(request, InstancesAnswer)
-        yield from page.instances.values()
-        after = page.next

@@ -9,14 +9,15 @@ import click
 
 from api.cli.hints import HINTS
 from api.cli.output import coloured
-from api.cli.words import clock_time, duration, what_happened
+from api.cli.words import clock_time, duration, one_line, percent, size
 from bus.causes import REMEDY, Remedy
-from bus.events import Event
+from bus.history import Transition
 from bus.instance import Failure, Instance
+from bus.usage import Usage
 
 
-def portrait(instance: Instance, now: datetime, past: Sequence[Event]) -> Iterator[str]:
-    """Yield the lines; ``past`` are the last events about it."""
+def portrait(instance: Instance, now: datetime, past: Sequence[Transition]) -> Iterator[str]:
+    """Yield the lines; ``past`` is what it went through last."""
     wanted = "" if str(instance.desired) == instance.status else f" (desired: {instance.desired})"
     yield f"{click.style(instance.user_id, bold=True)} is {coloured(instance.status)}{wanted}"
     yield _line("why", instance.reason)
@@ -28,14 +29,26 @@ def portrait(instance: Instance, now: datetime, past: Sequence[Event]) -> Iterat
         yield _line("up for", duration(instance.started_at, now))
     if instance.last_health_check is not None:
         yield _line("healthy", f"{duration(instance.last_health_check, now)} ago")
+    if isinstance(instance.usage, Usage):
+        yield _line("takes", _usage(instance.usage))
     yield _line("restarts", str(instance.restarts))
     yield _line("data", instance.db_path)
     if instance.deleted_at is not None:
         yield _line("deleted", f"{clock_time(instance.deleted_at)}; `pblm undelete` brings it back")
     if past:
         yield "lately"
-        for event in past:
-            yield f"  {clock_time(event.at)}  {what_happened(event)}"
+        for step in past:
+            yield f"  {clock_time(step.at)}  {step.status}: {one_line(step.reason)}"
+
+
+def _usage(usage: Usage) -> str:
+    told = (
+        ("CPU", percent(usage.cpu_percent)),
+        ("memory", size(usage.memory_bytes)),
+        ("data", size(usage.data_bytes)),
+        ("connections", str(usage.connections)),
+    )
+    return ", ".join(f"{name} {value}" for name, value in told if value not in ("-", "None"))
 
 
 def _failure(failure: Failure, user_id: str) -> Iterator[str]:

@@ -53,3 +53,20 @@ def what_happened(event: Event) -> str:
     }
     told = [f"{name}={value}" for name, value in own.items()]
     return ": ".join(filter(None, (tag, reason, " ".join(told))))
+
+
+def size(number: int | None) -> str:
+    """Return bytes in the largest unit that leaves a whole part; a dash: it is not known."""
+    if number is None:
+        return "-"
+    value, unit = float(number), "B"
+    for larger in ("K", "M", "G", "T"):
+        if value < 1024:
+            break
+        value, unit = value / 1024, larger
+    return f"{value:.0f}{unit}" if unit == "B" or value >= 100 else f"{value:.1f}{unit}"
+
+
+def percent(number: float | None) -> str:
+    """Return a percentage; a dash: it is not known."""
+    return "-" if number is None else f"{number:.1f}%"
