@@ -19,6 +19,7 @@ COMMANDS: dict[str, str] = {
     "start": "api.cli.lifecycle:start",
     "stop": "api.cli.lifecycle:stop",
     "restart": "api.cli.lifecycle:restart",
+    "logs": "api.cli.logs:logs",
     "top": "api.cli.top:top",
     "events": "api.cli.events:events",
     "token": "api.cli.access:token",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -51,6 +52,13 @@ user_argument = click.argument("user_id", metavar="USER", shell_complete=complet
 users_argument = click.argument(
     "user_ids", metavar="USER...", nargs=-1, shell_complete=complete_users
 )
+
+
+def confirm(question: str) -> None:
+    """Ask on the terminal; leave the command unless the answer is yes, or nobody can be asked."""
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"{question} Say --yes: there is no terminal to ask.")
+    click.confirm(question, abort=True, err=True)
 
 
 def wants_no_colour() -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import click
 
-from api.cli.command import command, json_option, users_argument
+from api.cli.command import command, confirm, json_option, users_argument
 from api.cli.manager import manager, settings
 from api.cli.many import for_each
 from bus.answers import InstanceAnswer
@@ -58,7 +58,7 @@ def stop(user_ids: Sequence[str], everybody: bool, yes: bool, as_json: bool) -> 
         if everybody:
             user_ids = _not_stopped(bus)
             if not yes:
-                click.confirm(f"Stop {len(user_ids)} instances?", abort=True, err=True)
+                confirm(f"Stop {len(user_ids)} instances?")
         elif not user_ids:
             raise click.UsageError("Name the users, or say --all.")
         return for_each(user_ids, _of(bus, ask), doing="stopping", as_json=as_json)

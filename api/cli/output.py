@@ -26,6 +26,12 @@ def tell(text: str) -> None:
     click.echo(text)
 
 
+def tell_as_it_is(text: str) -> None:
+    """Write text that has its own ends of lines; control codes in it do nothing to a terminal."""
+    plain = (each if each.isprintable() or each in "\n\t" else "\ufffd" for each in text)
+    click.echo("".join(plain), nl=False)
+
+
 def tell_json(document: Any) -> None:
     """Write one JSON document, indented."""
     click.echo(msgspec.json.format(_encode(document), indent=2))

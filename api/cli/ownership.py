@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import click
 
-from api.cli.command import command, json_option, user_argument
+from api.cli.command import command, confirm, json_option, user_argument
 from api.cli.manager import manager, settings
 from api.cli.output import tell, tell_json
 from bus.answers import InstanceAnswer
-from bus.requests import CloneInstance, DeleteInstance, RenameInstance, UndeleteInstance, UserRequest
+from bus.requests import (
+    CloneInstance,
+    DeleteInstance,
+    RenameInstance,
+    UndeleteInstance,
+    UserRequest,
+)
 
 STOP_PATIENCE = 5.0
 """Seconds beyond those that a process may take to stop."""
@@ -27,7 +33,7 @@ def delete(user_id: str, purge: bool, yes: bool, as_json: bool) -> None:
     """Stop a user's instance and put its data away."""
     if not yes:
         question = f"Remove the data of {user_id} for good?" if purge else f"Delete {user_id}?"
-        click.confirm(question, abort=True, err=True)
+        confirm(question)
     done = "gone for good" if purge else f"deleted; `pblm undelete {user_id}` brings it back"
     _ask(DeleteInstance(user_id=user_id, purge=purge), f"{user_id} is {done}", as_json)
 

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from api.cli.output import COLOURS
@@ -21,13 +20,16 @@ Show = Callable[[FleetAnswer, dict[str, Instance], str], None]
 
 HEAD_LINES = 5
 """Lines of the screen that the table's rows do not get."""
+PIPE_WIDTH = 200
+"""Where there is no terminal, lines are no longer than this."""
 COLUMNS = ("USER", "STATUS", "CPU", "MEMORY", "CONN", "DATA", "UPTIME", "RESTARTS", "PORT", "WHY")
+NUMBERS = frozenset({"CPU", "MEMORY", "CONN", "DATA", "RESTARTS", "PORT"})
 
 
 @contextmanager
 def screen(*, terminal: bool) -> Iterator[Show]:
     """Yield what shows a look: in place on a terminal, which is left as it was; else below."""
-    console = Console(soft_wrap=not terminal, width=None if terminal else 160)
+    console = Console(width=None if terminal else PIPE_WIDTH)
     if not terminal:
         yield lambda fleet, instances, sort: console.print(_frame(fleet, instances, sort, None))
         return
@@ -44,14 +46,19 @@ def _frame(
     fleet: FleetAnswer, instances: dict[str, Instance], sort: str, rows: int | None
 ) -> Group:
     ordered = sorted(instances.values(), key=lambda each: _rank(each, sort))
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for name in COLUMNS:
-        number = name in ("CPU", "MEMORY", "CONN", "DATA", "RESTARTS", "PORT")
-        table.add_column(name, justify="right" if number else "left", no_wrap=True)
-    for each in ordered[:rows]:
-        table.add_row(*_row(each, fleet))
     hidden = len(ordered) - len(ordered[:rows])
-    return Group(*_head(fleet, hidden), Text(), table)
+    return Group(*_head(fleet, hidden), Text(), *_table(ordered[:rows], fleet))
+
+
+def _table(shown: list[Instance], fleet: FleetAnswer) -> Iterator[Text]:
+    lines = [COLUMNS, *(_row(each, fleet) for each in shown)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(COLUMNS))]
+    for number, line in enumerate(lines):
+        text = Text(style="" if number else "bold", no_wrap=True, overflow="ellipsis")
+        for name, cell, width in zip(COLUMNS, line, widths, strict=True):
+            padded = cell.rjust(width) if name in NUMBERS else cell.ljust(width)
+            text.append(f"{padded}  ", COLOURS.get(cell, "") if name == "STATUS" else "")
+        yield text
 
 
 def _head(fleet: FleetAnswer, hidden: int) -> Iterator[Text]:
@@ -78,11 +85,11 @@ def _head(fleet: FleetAnswer, hidden: int) -> Iterator[Text]:
     )
 
 
-def _row(each: Instance, fleet: FleetAnswer) -> tuple[str | Text, ...]:
+def _row(each: Instance, fleet: FleetAnswer) -> tuple[str, ...]:
     usage = _usage(each)
     return (
         each.user_id,
-        Text(each.status, style=COLOURS.get(each.status, "")),
+        str(each.status),
         percent(usage.cpu_percent),
         size(usage.memory_bytes),
         "-" if usage.connections is None else str(usage.connections),
@@ -90,7 +97,7 @@ def _row(each: Instance, fleet: FleetAnswer) -> tuple[str | Text, ...]:
         duration(each.started_at, fleet.at) if each.started_at else "-",
         str(each.restarts),
         str(each.port or "-"),
-        "" if each.status is Status.RUNNING else one_line(each.reason, 60),
+        "" if each.status is Status.RUNNING else one_line(each.reason),
     )
 
 
