@@ -16,15 +16,20 @@ from pathlib import Path
 from types import FrameType
 
 from bus.settings import find_pocketbase
-from tests.benchmarks import events, fleet, idle, kill, reads, starts
+from tests.benchmarks import burst, bus_reads, ends, events, fleet, idle, kill, reads, starts
+from tests.benchmarks.peers import compare
 from tests.benchmarks.plan import FULL, QUICK, Plan
 from tests.benchmarks.table import Row, markdown, text
 
 ROWS: dict[str, Callable[[Plan], list[Row]]] = {
+    "peers": compare.measure,
     "init": starts.measure,
     "kill": kill.measure,
     "event": events.measure,
     "status": reads.measure,
+    "bus": bus_reads.measure,
+    "burst": burst.measure,
+    "ends": ends.measure,
     "fleet": fleet.measure,
     "idle": idle.measure,
 }

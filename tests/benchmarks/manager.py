@@ -48,6 +48,11 @@ class Api:
         """Have the user's instance stopped."""
         self.call("POST", f"/api/users/{user_id}/stop_pb")
 
+    def instance(self, user_id: str) -> dict[str, Any]:
+        """Return the user's instance."""
+        found: dict[str, Any] = self.call("GET", f"/api/users/{user_id}/pb_status")["instance"]
+        return found
+
     def running(self) -> int:
         """How many instances are running."""
         return int(self.call("GET", "/health/pb")["running_instances"])
@@ -60,8 +65,8 @@ class Api:
 class Manager:
     """Runs while the ``with`` block does; its instances end with it."""
 
-    def __init__(self, plan: Plan, *, ports: int = 10) -> None:
-        """``ports`` is how many instances it may have at once."""
+    def __init__(self, plan: Plan, *, ports: int = 10, **settings: Any) -> None:
+        """``ports`` is how many instances it may have at once; ``settings`` go over its own."""
         self._root = plan.root / "managed"
         self.port = free_ports(1)
         environ = {key: value for key, value in os.environ.items() if not key.startswith("PB_")}
@@ -72,20 +77,42 @@ class Manager:
             "PB_USER_DBS_PATH": str(self._root),
             "PB_API_PORT": str(self.port),
             "PB_LIVE_PORT": "off",
+            **settings,
         }
         self.settings = Settings.from_environ(environ)
         self.api = Api(self.port)
+        self._environ = environ
         self._log = plan.root / "manager.log"
+        self._start()
+
+    def _start(self) -> None:
         with open(self._log, "ab") as log:
             self._child = subprocess.Popen(
                 [sys.executable, str(RUN_ALL)],
-                env=environ,
-                cwd=plan.root,
+                env=self._environ,
+                cwd=self._root.parent,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
+
+    def kill(self) -> None:
+        """End the manager without a word; its instances go on."""
+        self.api.hang_up()
+        self._child.kill()
+        self._child.wait()
+
+    def launch(self) -> None:
+        """Start it again; return when its API answers."""
+        self._start()
+        self._wait_until_up()
+
+    def end(self) -> None:
+        """Have it stop everything and end."""
+        self.api.hang_up()
+        self._child.terminate()
+        self._child.wait(PATIENCE)
 
     @property
     def pid(self) -> int:
@@ -109,9 +136,18 @@ class Manager:
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda user_id: Api(self.port).stop(user_id), user_ids))
 
+    def await_seeds(self) -> None:
+        """Return when data directories for new users are ready."""
+        deadline = time.monotonic() + PATIENCE
+        while len(list(self.settings.control_path.glob("nursery/*/seed.*"))) < self.settings.seeds:
+            if time.monotonic() > deadline:
+                raise TimeoutError("there are no seeds")
+            time.sleep(0.05)
+
     def __enter__(self) -> Manager:
         try:
             self._wait_until_up()
+            self.await_seeds()
         except BaseException:
             self._end()
             raise
@@ -137,10 +173,8 @@ class Manager:
         raise RuntimeError(f"the manager does not come up: {self._log.read_text()}")
 
     def _end(self) -> None:
-        self.api.hang_up()
-        self._child.terminate()
         try:
-            self._child.wait(PATIENCE)
+            self.end()
         except subprocess.TimeoutExpired:
             self._child.kill()
             self._child.wait()

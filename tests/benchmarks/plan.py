@@ -20,6 +20,8 @@ class Counts:
     """How often the load and the fleet are repeated, ours and bare in turn."""
     fleet: int
     idle_seconds: float
+    rounds_of_peers: int
+    burst: int
 
 
 FULL = Counts(
@@ -31,9 +33,20 @@ FULL = Counts(
     rounds=3,
     fleet=200,
     idle_seconds=30,
+    rounds_of_peers=20,
+    burst=20_000,
 )
 QUICK = Counts(
-    starts=8, kills=5, cycles=8, requests=300, load_seconds=1, rounds=1, fleet=20, idle_seconds=5
+    starts=8,
+    kills=5,
+    cycles=8,
+    requests=300,
+    load_seconds=1,
+    rounds=1,
+    fleet=20,
+    idle_seconds=5,
+    rounds_of_peers=3,
+    burst=2_000,
 )
 
 
