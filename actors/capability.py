@@ -56,6 +56,10 @@ class Capabilities:
         """Return the actor that serves such a request; None: the supervisor does."""
         return self._owners.get(type(request))
 
+    def owners(self) -> list[pykka.ActorRef[Any]]:
+        """Return the actors that serve requests."""
+        return list(dict.fromkeys(self._owners.values()))
+
     def hear(self, event: Event) -> None:
         """Let everyone hear of ``event``. The bug of one is not the others' business."""
         for listener in self._listeners:

@@ -21,6 +21,8 @@ from actors.data.operator import Operator
 from actors.data.userdata import read_identity
 from actors.facts import Problem
 from actors.process import ManagedProcess
+from bus.metrics import Metrics
+from bus.stopwatch import Stopwatch
 
 READY_TIMEOUT = 3.0
 """How long a starting instance gets for its first answer, in seconds, before it is asked anew."""
@@ -67,7 +69,13 @@ class HealthChecker:
     """Runs the probes, so that no actor waits for an answer."""
 
     def __init__(
-        self, clock: LoopClock, *, threads: int, operator: Operator | None, timeout: float
+        self,
+        clock: LoopClock,
+        *,
+        threads: int,
+        operator: Operator | None,
+        timeout: float,
+        metrics: Metrics | None = None,
     ) -> None:
         """``threads`` probes run at once; the rest wait their turn.
 
@@ -77,6 +85,7 @@ class HealthChecker:
         """
         self._operator = operator
         self._timeout = timeout
+        self._metrics = metrics or Metrics()
         self._clock = clock
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="health")
 
@@ -84,19 +93,25 @@ class HealthChecker:
         """Call ``report`` with what is wrong with the instance on ``port``, or None."""
 
         def run() -> None:
-            try:
-                check_health(port, timeout=self._timeout)
-            except requests.Timeout:
-                report(Problem(what=f"no answer within {self._timeout:g} s", silent=True))
-            except requests.RequestException as error:
-                report(Problem(what=type(error).__name__, silent=False))
-            except Exception as error:  # unreported, this would have been the last check of it
-                log.exception("health check of port %d", port)
-                report(Problem(what=f"{error!r}", silent=False))
-            else:
-                report(None)
+            watch = Stopwatch()
+            problem = self._problem(port)
+            result = "passed" if problem is None else "failed"
+            self._metrics.health_checks.labels(result).observe(watch.seconds())
+            report(problem)
 
         self.run(run)
+
+    def _problem(self, port: int) -> Problem | None:
+        try:
+            check_health(port, timeout=self._timeout)
+        except requests.Timeout:
+            return Problem(what=f"no answer within {self._timeout:g} s", silent=True)
+        except requests.RequestException as error:
+            return Problem(what=type(error).__name__, silent=False)
+        except Exception as error:  # unreported, this would have been the last check of it
+            log.exception("health check of port %d", port)
+            return Problem(what=f"{error!r}", silent=False)
+        return None
 
     def run(self, work: Callable[[], None]) -> None:
         """Do ``work`` in a thread of the probes; not at all when they are closed already."""

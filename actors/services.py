@@ -25,6 +25,7 @@ from actors.start_queue import StartQueue
 from actors.store import Store
 from actors.strays import Strays
 from bus.events import Event
+from bus.metrics import Metrics
 from bus.requests import Request
 from bus.settings import Settings
 
@@ -47,6 +48,7 @@ class Services:
     seeds: Seeds
     isolation: Isolation
     usage: UsageBook
+    metrics: Metrics
     confinement: Confinement
     publish: Callable[[Event], None]
     ask: Callable[[Request, Reply], None]

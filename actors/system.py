@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import queue
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -26,6 +27,7 @@ from actors.lock import ManagerLock
 from actors.logs.keeper import log_keeper
 from actors.monitor.book import UsageBook
 from actors.monitor.monitor import monitor
+from actors.monitor.readings import read_fleet
 from actors.nursery.nursery import nursery
 from actors.nursery.seeds import Seeds
 from actors.ports import PortRegistry
@@ -40,6 +42,7 @@ from bus.answers import ErrorAnswer, InstanceAnswer
 from bus.errors import PblmError, ProcessError, Unavailable
 from bus.events import Event, RestartsSlowed
 from bus.hub import Reply
+from bus.metrics import Metrics
 from bus.requests import GetInstance, Request
 from bus.settings import Settings
 from bus.states import Desired, Status
@@ -59,12 +62,13 @@ log = logging.getLogger(__name__)
 class ActorSystem:
     """The actors of one manager. Not started before everything it needs could be had."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics | None = None) -> None:
         """Check, lock and open what lasts.
 
         Raises a :class:`bus.errors.PblmError` that says what is missing; nothing is left open.
         """
         self.settings = settings
+        self.metrics = metrics or Metrics()
         self.layout = Layout(
             root=settings.user_dbs_path,
             control=settings.control_path,
@@ -112,7 +116,19 @@ class ActorSystem:
             capability = make(services)
             self._closing.callback(capability.close)
             self._capabilities.add(capability)
+        self.metrics.read_fleet(
+            lambda: read_fleet(services, self._mailboxes()),
+            per_instance=self.settings.metrics_per_instance == "on",
+        )
         self._supervisor.tell(Recover())
+
+    def _mailboxes(self) -> dict[str, int]:
+        owners = [ref for ref in (self._supervisor, *self._capabilities.owners()) if ref]
+        return {
+            ref.actor_class.__name__: ref.actor_inbox.qsize()
+            for ref in owners
+            if isinstance(ref.actor_inbox, queue.Queue)
+        }
 
     def _make_services(self, publish: Callable[[Event], None]) -> Services:
         settings = self.settings
@@ -123,6 +139,7 @@ class ActorSystem:
             threads=settings.max_starting + SPARE_PROBES,
             operator=self.operator,
             timeout=settings.health_timeout,
+            metrics=self.metrics,
         )
         self._closing.callback(health.close)
         ports = PortRegistry.start(settings.base_port, settings.port_range)
@@ -143,16 +160,20 @@ class ActorSystem:
             seeds=Seeds(self.template),
             isolation=self.isolation,
             usage=self.usage,
+            metrics=self.metrics,
             confinement=self.confinement,
             publish=publish,
             ask=self._ask,
             policy=RestartPolicy(),
-            breaker=FleetBreaker(
-                clock.monotonic,
-                lambda: self.store.total(Status.RUNNING),
-                lambda count: publish(_restarts_slowed(clock, count)),
-            ),
+            breaker=self._make_breaker(clock, publish),
             version=self.version,
+        )
+
+    def _make_breaker(self, clock: LoopClock, publish: Callable[[Event], None]) -> FleetBreaker:
+        return FleetBreaker(
+            clock.monotonic,
+            lambda: self.store.total(Status.RUNNING),
+            lambda count: publish(_restarts_slowed(clock, count)),
         )
 
     def handle(self, request: Request, reply: Reply) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any, TypeAlias
 
 import falcon
+import falcon.inspect
 
 from api import problems
 from api.access import AccessResource
 from api.fleet import FleetResource, HealthResource
 from api.guard import Guard
 from api.logs import LogResource
+from api.metrics import Counted, MetricsResource
 from api.monitor import MonitorResource
 from api.openapi.resource import OpenApiResource
 from api.operations import OPERATIONS
@@ -19,29 +23,35 @@ from api.readiness import ReadinessResource
 from api.users import UserResource, refuse_odd_path
 from bus.client import BusClient
 from bus.errors import PblmError
+from bus.metrics import Metrics
 from bus.settings import Settings
 
 App: TypeAlias = falcon.App[falcon.Request, falcon.Response]
 
 PATIENCE = 5.0
 """Seconds that a call waits beyond the time that its work is given."""
+CODES = (200, 202, *sorted({*problems.HTTP_STATUS.values(), HTTPStatus.METHOD_NOT_ALLOWED}))
+"""Status codes that a call may be answered with."""
 MAX_WAITING = 96
 """Calls that wait for a start at the same time; the others are answered with 202 at once."""
 
 
-def create_app(bus: BusClient, settings: Settings) -> App:
+def create_app(bus: BusClient, settings: Settings, metrics: Metrics | None = None) -> App:
     """Return the WSGI application that speaks to the manager over ``bus``."""
-    app = falcon.App(middleware=[Guard(settings.api_token)])
+    metrics = metrics or Metrics()
+    middleware: list[Any] = [Counted(metrics), Guard(settings.api_token)]
+    app = falcon.App(middleware=middleware)
     app.req_options.keep_blank_qs_values = True
     app.add_error_handler(Exception, problems.on_bug)
     app.add_error_handler(PblmError, problems.on_problem)
     app.set_error_serializer(problems.serialize_http_error)
-    _add_calls_about_a_user(app, bus, settings)
-    _add_calls_about_all(app, bus)
+    _add_calls_about_a_user(app, bus, settings, metrics)
+    _add_calls_about_all(app, bus, metrics)
+    metrics.expect_http(_calls(app), CODES)
     return app
 
 
-def _add_calls_about_a_user(app: App, bus: BusClient, settings: Settings) -> None:
+def _add_calls_about_a_user(app: App, bus: BusClient, settings: Settings, metrics: Metrics) -> None:
     stop_wait = 2 * settings.stop_timeout + PATIENCE
     users = UserResource(
         bus,
@@ -64,17 +74,25 @@ def _add_calls_about_a_user(app: App, bus: BusClient, settings: Settings) -> Non
     monitor = MonitorResource(bus)
     app.add_route("/api/users/{user_id}/usage", monitor, suffix="usage")
     app.add_route("/api/users/{user_id}/history", monitor, suffix="history")
-    app.add_route("/api/users/{user_id}/logs", LogResource(bus))
+    app.add_route("/api/users/{user_id}/logs", LogResource(bus, metrics))
     app.add_sink(refuse_odd_path, r"/api/users/(?P<rest>.*)")
 
 
-def _add_calls_about_all(app: App, bus: BusClient) -> None:
+def _add_calls_about_all(app: App, bus: BusClient, metrics: Metrics) -> None:
     app.add_route("/api/fleet", MonitorResource(bus), suffix="fleet")
     app.add_route("/api/pb_instances", FleetResource(bus))
     app.add_route("/health/pb", HealthResource(bus))
+    app.add_route("/metrics", MetricsResource(metrics))
     readiness = ReadinessResource(bus)
     app.add_route("/livez", readiness, suffix="live")
     app.add_route("/readyz", readiness, suffix="ready")
     described = OpenApiResource(OPERATIONS)
     app.add_route("/openapi.json", described, suffix="json")
     app.add_route("/docs", described, suffix="page")
+
+
+def _calls(app: App) -> Iterator[tuple[str, str]]:
+    for route in falcon.inspect.inspect_routes(app):
+        for method in route.methods:
+            if not method.internal:
+                yield method.method, route.path

@@ -25,7 +25,7 @@ class Guard:
         """Raise :class:`Unauthorized` or :class:`Forbidden` for those who may not."""
         if self._token is None:
             self._check_origin(req)
-        elif req.path.startswith("/api/"):
+        elif req.path.startswith("/api/") or req.path == "/metrics":
             self._check_token(req, self._token)
 
     def _check_token(self, req: falcon.Request, token: bytes) -> None:

@@ -15,6 +15,7 @@ from api.openapi.operation import Operation, Query, Reply
 from bus.answers import LogAnswer
 from bus.client import BusClient
 from bus.errors import InstanceIOError, InvalidRequest, NotFound, PblmError, Unavailable
+from bus.metrics import Metrics
 from bus.requests import MAX_LOG_CURSOR, MAX_LOG_LINES, MAX_LOG_WAIT, ReadLog
 from bus.stopwatch import Stopwatch
 
@@ -31,8 +32,9 @@ PATIENCE = 5.0
 class LogResource:
     """The log of one user's instance."""
 
-    def __init__(self, bus: BusClient) -> None:
+    def __init__(self, bus: BusClient, metrics: Metrics) -> None:
         self._bus = bus
+        self._count = metrics.http_followers
         self._slots = threading.BoundedSemaphore(MAX_FOLLOWERS)
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, user_id: str) -> None:
@@ -60,7 +62,12 @@ class LogResource:
     def _take_slot(self) -> Callable[[], None]:
         if not self._slots.acquire(blocking=False):
             raise Unavailable(f"{MAX_FOLLOWERS} others follow a log already", retry_after=5)
-        return self._slots.release
+        self._count.inc()
+        return self._release_slot
+
+    def _release_slot(self) -> None:
+        self._count.dec()
+        self._slots.release()
 
 
 class Following:

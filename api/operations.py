@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api import access, fleet, logs, monitor, ownership, readiness, users
+from api import access, fleet, logs, metrics, monitor, ownership, readiness, users
 from api.openapi import resource
 
 OPERATIONS = (
@@ -12,6 +12,7 @@ OPERATIONS = (
     *fleet.OPERATIONS,
     *monitor.OPERATIONS,
     *logs.OPERATIONS,
+    *metrics.OPERATIONS,
     *readiness.OPERATIONS,
     *resource.OPERATIONS,
 )

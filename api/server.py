@@ -10,6 +10,7 @@ import waitress.server
 from waitress import wasyncore
 
 from bus.errors import SettingsError
+from bus.metrics import Metrics
 
 THREADS = 128
 """Calls served at once. A thread is cheap, and a call that waits for a start holds one."""
@@ -21,7 +22,7 @@ MAX_BODY = 1024 * 1024
 class ApiServer:
     """Listens from the moment it is made, serves from :meth:`start` to :meth:`close`."""
 
-    def __init__(self, app: Any, *, host: str, port: int) -> None:
+    def __init__(self, app: Any, *, host: str, port: int, metrics: Metrics | None = None) -> None:
         """Bind; raise :class:`SettingsError` naming the setting when that cannot be done.
 
         With ``port=0`` the system chooses one; ``port`` of the server tells which.
@@ -40,6 +41,9 @@ class ApiServer:
             clear_untrusted_proxy_headers=True,
         )
         self._thread = threading.Thread(target=self._server.run, name="api")
+        if metrics is not None:
+            waiting = self._server.task_dispatcher.queue
+            metrics.http_waiting.set_function(lambda: len(waiting))
 
     def start(self) -> None:
         """Serve from now on."""

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import zmq
 
@@ -17,6 +17,10 @@ from bus import codec
 from bus.answers import Answer, ErrorAnswer
 from bus.errors import BusTimeout, Unavailable
 from bus.requests import Request
+from bus.stopwatch import Stopwatch
+
+if TYPE_CHECKING:  # a client elsewhere counts nothing, and is spared the library
+    from bus.metrics import Metrics
 
 _A = TypeVar("_A", bound=Answer)
 
@@ -32,14 +36,21 @@ class BusClient:
     """
 
     def __init__(
-        self, endpoint: str, *, timeout: float = 5.0, context: zmq.Context[Any] | None = None
+        self,
+        endpoint: str,
+        *,
+        timeout: float = 5.0,
+        context: zmq.Context[Any] | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         """``timeout`` is in seconds, for calls that name none.
 
-        ``inproc://`` endpoints need the ``context`` of the hub, which must outlive the client.
+        ``inproc://`` endpoints need the ``context`` of the hub, which must outlive the client. With
+        ``metrics`` every answer is timed there.
         """
         self._endpoint = endpoint
         self._timeout = timeout
+        self._metrics = metrics
         self._own_context = context is None
         self._context: zmq.Context[Any] = zmq.Context() if context is None else context
         # The line used last is used next: there are no more than calls at the same time.
@@ -56,7 +67,11 @@ class BusClient:
 
         Raises :class:`bus.errors.BusTimeout` when none came within ``timeout`` seconds.
         """
+        watch = Stopwatch()
         reply = self._answer(request, self._timeout if timeout is None else timeout)
+        if self._metrics is not None:
+            name = type(request).__name__
+            self._metrics.bus_round_trips.labels(name).observe(watch.seconds())
         if isinstance(reply, ErrorAnswer):
             raise reply.error()
         if not isinstance(reply, answer):

@@ -33,6 +33,7 @@ from bus.client import BusClient
 from bus.errors import InternalError, PblmError, Unavailable
 from bus.events import Event, Heartbeat
 from bus.local import Handler, LocalClient, Reply
+from bus.metrics import Metrics
 from bus.requests import GetEvents, Request
 
 __all__ = ["Handler", "Hub", "Reply"]
@@ -60,16 +61,20 @@ class Hub:
         event_endpoint: str,
         history: int = 10_000,
         heartbeat: float = 1.0,
+        metrics: Metrics | None = None,
     ) -> None:
         """Bind both sockets; raise :class:`Unavailable` if that cannot be done.
 
-        ``history`` events are kept; a ``heartbeat`` goes out every so many seconds.
+        ``history`` events are kept; a ``heartbeat`` goes out every so many seconds. What happens is
+        counted in ``metrics``.
         """
         self.epoch = uuid.uuid4().hex
+        self._metrics = metrics or Metrics()
         self._seq = 0
         self._history: deque[Any] = deque(maxlen=history)
         self._heartbeat = heartbeat
         self._outbox: deque[tuple[bytes, ...] | Event] = deque()
+        self._metrics.bus_outbox.set_function(lambda: len(self._outbox))
         self._wake_reader, self._wake_writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._wake_lock = threading.Lock()
         self._released = False
@@ -109,14 +114,19 @@ class Hub:
 
     def client(self) -> BusClient:
         """Return a client in the same process; close it before the hub."""
-        return LocalClient(LOCAL_ENDPOINT, context=self._context, handler=lambda: self._handler)
+        return LocalClient(
+            LOCAL_ENDPOINT,
+            context=self._context,
+            handler=lambda: self._handler,
+            metrics=self._metrics,
+        )
 
     def start(self, handler: Handler) -> None:
         """Serve from now on.
 
         ``handler`` is called from several threads, must not block and may answer from any.
         """
-        self._handler = handler
+        self._handler = self._counting(handler)
         self._thread = threading.Thread(target=self._run, name="hub")
         self._thread.start()
 
@@ -200,6 +210,7 @@ class Hub:
         if event.numbered:
             self._history.append(stamped)
         self._events.send_multipart([stamped.topic.encode(), codec.encode(stamped)])
+        self._metrics.events_published.labels(event.__struct_config__.tag).inc()
 
     def _beat(self) -> Heartbeat:
         return Heartbeat(at=datetime.now(UTC))
@@ -228,22 +239,52 @@ class Hub:
 
         try:
             request = codec.decode_request(body)
+        except PblmError as error:
+            self._metrics.bus_refused.inc()
+            self._refuse(error, reply)
+            return
+        try:
             if isinstance(request, GetEvents):
+                self._count(request, "ok")
                 reply(self._missed(request))
             else:
                 self._handler(request, reply)
         except PblmError as error:
-            log.warning("hub: refused a request: %s", error.message)
-            reply(ErrorAnswer.of(error))
+            self._refuse(error, reply)
         except Exception:
             log.exception("hub: the handler failed")
             reply(ErrorAnswer.of(InternalError("The request failed by a bug; see the log")))
+
+    def _refuse(self, error: PblmError, reply: Reply) -> None:
+        log.warning("hub: refused a request: %s", error.message)
+        reply(ErrorAnswer.of(error))
+
+    def _counting(self, handler: Handler) -> Handler:
+        """Return ``handler``, with its answers counted, wherever a request came from."""
+
+        def handle(request: Request, reply: Reply) -> None:
+            def counted(answer: Answer) -> None:
+                self._count(request, "error" if isinstance(answer, ErrorAnswer) else "ok")
+                reply(answer)
+
+            try:
+                handler(request, counted)
+            except Exception:
+                self._count(request, "error")
+                raise
+
+        return handle
+
+    def _count(self, request: Request, result: str) -> None:
+        self._metrics.bus_requests.labels(type(request).__name__, result).inc()
 
     def _missed(self, request: GetEvents) -> EventsAnswer:
         oldest = self._history[0].seq if self._history else self._seq + 1
         complete = request.epoch == self.epoch and oldest - 1 <= request.after <= self._seq
         skip = request.after - (oldest - 1)
         events = list(self._history)[skip:] if complete else []
+        if request.epoch == self.epoch:
+            self._metrics.events_dropped.inc(max(0, self._seq - request.after))
         return EventsAnswer(epoch=self.epoch, head=self._seq, complete=complete, events=events)
 
 

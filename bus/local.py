@@ -13,6 +13,7 @@ from bus import codec
 from bus.answers import Answer
 from bus.client import BusClient, closed, no_answer
 from bus.errors import InternalError, PblmError
+from bus.metrics import Metrics
 from bus.requests import GetEvents, Request
 
 Reply = Callable[[Answer], None]
@@ -28,10 +29,15 @@ class LocalClient(BusClient):
     """
 
     def __init__(
-        self, endpoint: str, *, context: zmq.Context[Any], handler: Callable[[], Handler]
+        self,
+        endpoint: str,
+        *,
+        context: zmq.Context[Any],
+        handler: Callable[[], Handler],
+        metrics: Metrics | None = None,
     ) -> None:
         """``handler`` gives the manager's. What the hub itself answers is asked at ``endpoint``."""
-        super().__init__(endpoint, context=context)
+        super().__init__(endpoint, context=context, metrics=metrics)
         self._handler = handler
         self._boxes: set[queue.SimpleQueue[Answer | None]] = set()
 

@@ -36,6 +36,7 @@ HOMES = {
     "waitress": ("api/",),
     "requests": ("actors/health.py",),
     "psutil": ("actors/monitor/",),
+    "prometheus_client": ("bus/metrics/",),
     "subprocess": ("actors/process.py",),
     "sqlite3": ("actors/store.py", "actors/data/database.py"),
     "asyncio": ("actors/clock.py", "actors/health.py", "api/live/"),

@@ -11,6 +11,7 @@ import pykka
 
 from actors.capability import Capability
 from actors.facts import Asked
+from actors.monitor.counting import Counting
 from actors.monitor.survey import Survey
 from actors.monitor.totals import OwnProcess, fleet
 from actors.services import Services
@@ -112,4 +113,9 @@ def monitor(services: Services) -> Capability:
         actor.stop()
         pool.shutdown(cancel_futures=True)
 
-    return Capability(owner=actor, requests=(GetFleet, GetUsage, GetHistory), close=close)
+    return Capability(
+        owner=actor,
+        requests=(GetFleet, GetUsage, GetHistory),
+        hear=Counting(services).hear,
+        close=close,
+    )

@@ -35,6 +35,7 @@ from actors.system import as_known
 from bus.answers import Answer, ErrorAnswer, InstanceAnswer
 from bus.events import Event, StatusChanged
 from bus.instance import Instance
+from bus.metrics import Metrics
 from bus.requests import GetHealth, GetInstance, InitInstance, Request, StopInstance
 from bus.settings import Settings
 from bus.states import Status
@@ -118,6 +119,7 @@ class House:
             seeds=Seeds(template),
             isolation=Isolation(self.settings, self.layout, set()),
             usage=UsageBook(),
+            metrics=Metrics(),
             confinement=Confinement(self.settings, self.layout),
             publish=self._publish,
             ask=lambda request, reply: self.supervisor.tell(Asked(request=request, reply=reply)),

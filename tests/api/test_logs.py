@@ -12,6 +12,7 @@ from api.logs import Following, LogResource
 from bus.answers import ErrorAnswer, LogAnswer
 from bus.client import BusClient
 from bus.errors import NotFound, Unavailable
+from bus.metrics import Metrics
 from bus.requests import ReadLog
 from tests.bus.parts import PATIENCE, Script
 
@@ -114,7 +115,7 @@ def test_only_so_many_follow(
     """One more gets 503; a place is free again when a body is closed, read or not."""
     script.lines[ReadLog] = TWO_LINES
     monkeypatch.setattr(api.logs, "FOLLOW_SECONDS", 0.0)
-    resource = LogResource(bus)
+    resource = LogResource(bus, Metrics())
     releases = [resource._take_slot() for _ in range(api.logs.MAX_FOLLOWERS)]
     with pytest.raises(Unavailable, match="16 others follow a log already"):
         resource._take_slot()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -84,6 +84,10 @@ class Bus:
     def wire(self, endpoint: str) -> Wire:
         """Open a wire from the hub to ``endpoint``."""
         return self._stack.enter_context(closing(Wire(self.endpoints.event, endpoint)))
+
+    def closing(self, close: Callable[[], None]) -> None:
+        """Have ``close`` called at the end."""
+        self._stack.callback(close)
 
     def socket(self, kind: int, endpoint: str) -> zmq.Socket[bytes]:
         """Open a bare ZeroMQ socket that gives up after a while."""

@@ -1,0 +1,70 @@
+"""A reading of a fleet, as the monitor would give it, and metrics as Prometheus reads them."""
+
+from __future__ import annotations
+
+from prometheus_client import Metric
+from prometheus_client.parser import text_string_to_metric_families
+
+from bus.causes import Cause
+from bus.metrics import FleetReading, InstanceReading, Metrics
+from bus.states import Status
+from bus.usage import Usage
+from tests.bus.parts import NOW
+
+USAGE = Usage(
+    sampled_at=NOW,
+    uptime_seconds=9.0,
+    cpu_percent=50.0,
+    cpu_seconds=1.5,
+    memory_bytes=7_000_000,
+    connections=2,
+    data_bytes=300_000,
+)
+FLEET = FleetReading(
+    version="1.2.3",
+    pocketbase_version="0.40.6",
+    statuses=dict.fromkeys(Status, 0) | {Status.RUNNING: 1, Status.FAILED: 1},
+    wanted=2,
+    starts_under_way=1,
+    starts_waiting=3,
+    disk_free_bytes=10_000,
+    disk_low=True,
+    mailboxes={"Supervisor": 4},
+    instances=[
+        InstanceReading(
+            user_id="alice",
+            status=Status.RUNNING,
+            cause=None,
+            restarts=2,
+            started_at=1_700_000_000.0,
+            usage=USAGE,
+        ),
+        InstanceReading(
+            user_id='b"ob',
+            status=Status.FAILED,
+            cause=Cause.DATA_CORRUPT,
+            restarts=0,
+            started_at=None,
+            usage=None,
+        ),
+    ],
+)
+
+
+def families(metrics: Metrics) -> list[Metric]:
+    """Return what the official parser makes of the exposition."""
+    text, content_type = metrics.exposition("text/plain")
+    assert content_type.startswith("text/plain; version=0.0.4")
+    return list(text_string_to_metric_families(text.decode()))
+
+
+def value(metrics: Metrics, name: str, **labels: str) -> float:
+    """Return the value of one series; there must be exactly one with these labels."""
+    found = [
+        sample.value
+        for family in families(metrics)
+        for sample in family.samples
+        if sample.name == name and sample.labels == labels
+    ]
+    assert len(found) == 1, f"{name}{labels}: {found}"
+    return float(found[0])
