@@ -19,6 +19,7 @@ from api.cli.house import house_commands
 from api.live.server import LiveServer
 from api.live.wish import PATH
 from api.server import ApiServer
+from api.systemd import Notifier, Watchdog, watchdog_seconds
 from bus.hub import Hub
 from bus.metrics import Metrics
 from bus.settings import Settings
@@ -58,6 +59,14 @@ class House:
             if settings.live_port is not None:
                 self.live = LiveServer(bus, settings, port=settings.live_port)
                 stack.callback(self.live.close)
+            self.systemd = Notifier(os.environ)
+            self.watchdog = Watchdog(
+                self.systemd,
+                bus,
+                serves=self.api.is_alive,
+                within=watchdog_seconds(os.environ),
+            )
+            stack.callback(self.watchdog.close)
             self._closing = stack.pop_all()
 
     def open(self) -> None:
@@ -67,9 +76,12 @@ class House:
         self.api.start()
         if self.live is not None:
             self.live.start()
+        self.watchdog.start()
+        self.systemd.tell("READY=1")
 
     def close(self, signals: queue.SimpleQueue[int] | None = None) -> None:
         """Stop the instances and close everything; another signal hurries it."""
+        self.systemd.tell("STOPPING=1")
         self.actors.stop_instances()
         deadline = 2 * self.settings.stop_timeout + EXIT_PATIENCE
         waited, step = 0.0, 0.05

@@ -49,6 +49,10 @@ class ApiServer:
         """Serve from now on."""
         self._thread.start()
 
+    def is_alive(self) -> bool:
+        """Whether it serves."""
+        return self._thread.is_alive()
+
     def close(self) -> None:
         """End the calls under way, the connections and the threads."""
         self._server.task_dispatcher.shutdown()
