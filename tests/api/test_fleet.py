@@ -116,6 +116,8 @@ def test_a_mind_that_is_silent_is_unavailable(
     client: TestClient, script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A manager whose actors do not answer in time is a 503 that says so."""
+    script.lines[ListInstances] = PAGE
+    assert client.simulate_get("/api/pb_instances").status_code == 200  # the line is up now
     monkeypatch.setattr(api.fleet, "HEALTH_TIMEOUT", 0.05)
     answer = client.simulate_get("/health/pb")
     assert answer.status_code == 503
