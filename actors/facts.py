@@ -68,6 +68,14 @@ class StartTimedOut(RunFact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignalDue(RunFact):
+    """It is time to see again whether the process may be asked to end."""
+
+    looks: int
+    """So often it was looked at already."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StopTimedOut(RunFact):
     """The process was given its time to end."""
 

@@ -57,12 +57,13 @@ def check_health(port: int, *, timeout: float) -> None:
 
 
 def serves(pid: int, port: int, data: Path) -> bool:
-    """Whether the process itself listens on ``port`` and has the database in ``data`` open.
+    """Whether the process listens on ``port`` and has the database in ``data`` open.
 
-    An answer on the port alone proves nothing: a stranger's PocketBase gives the same.
+    It, or a child of it: a replicating parent has the database open too, but does not listen. An
+    answer on the port alone proves nothing: a stranger's PocketBase gives the same.
     """
-    files = proc.open_files(pid)
-    return str(data / "data.db") in files and proc.listener(port) in files
+    wanted = {str(data / "data.db"), proc.listener(port)}
+    return any(wanted <= proc.open_files(each) for each in proc.family(pid))
 
 
 class HealthChecker:

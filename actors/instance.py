@@ -203,7 +203,8 @@ class InstanceActor(pykka.ThreadingActor):
         process = self._services.processes.adopt(record.process, layout.log(self._user_id))
         if process is None:
             return None
-        same_data = proc.served_directory(process.pid) == str(layout.data(self._user_id))
+        served = {proc.served_directory(each) for each in proc.family(process.pid)}
+        same_data = str(layout.data(self._user_id)) in served
         if same_data and record.exe in (None, proc.executable(process.pid)):
             return process
         log.error("%s: pid %d is not its PocketBase: left alone", self._user_id, process.pid)

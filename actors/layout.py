@@ -65,6 +65,10 @@ class Layout:
         """Where other data wait to be put in the place of the user's, and what was there before."""
         return self.control / "swaps" / directory_name(user_id)
 
+    def replication(self, user_id: str) -> Path:
+        """What is remembered of the replica of the user's database."""
+        return self.control / "replication" / directory_name(user_id)
+
     @property
     def registry(self) -> Path:
         """The database of the registry."""

@@ -9,13 +9,12 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 from actors import breaker, proc
 from actors.attempt import StartAttempt
 from actors.complaint import template_fault
-from actors.diagnosis import diagnose, io_failure
+from actors.diagnosis import child_status, diagnose, io_failure
 from actors.facts import (
     ClaimPort,
     HealthCheckDue,
@@ -27,6 +26,7 @@ from actors.facts import (
     ReleasePort,
     RetryDue,
     RunFact,
+    SignalDue,
     SlotGranted,
     StartTimedOut,
     StopTimedOut,
@@ -46,6 +46,9 @@ GONE: dict[str, Any] = {"pid": None, "start_ticks": None, "exe": None, "started_
 """What a record says of a process when there is none."""
 WAITS = "; it waits for its turn: PB_MAX_STARTING others are starting"
 """What is added to the reason of a start that is queued."""
+COPY_LOOKS = 30
+COPY_LOOK = 0.1
+"""So often, and so many seconds apart, it is looked whether the replica of a run has begun."""
 SHOWN_OUTPUT = 1000
 """How much of a process's last output stands in the reason, in characters."""
 
@@ -123,8 +126,8 @@ class Lifecycle:
         self._killed = False
         if self.keeper.status is not Status.STOPPING:
             self.keeper.enter(Status.STOPPING, reason)
-        self.process.terminate()
         self._timers.start(self._services.settings.stop_timeout, StopTimedOut(run=self._run))
+        self._ask_to_end(looks=0)
 
     def settle_stopped(self, reason: str) -> None:
         """There is no process: be Stopped, unless a new start is wanted already."""
@@ -150,7 +153,8 @@ class Lifecycle:
         log.info("%s: adopted pid %d (%s)", self._user_id, process.pid, record.status)
         self._begin_run(record.run)
         self._own(process)
-        self._services.confinement.adopt(self._user_id, process.pid)
+        for pid in proc.family(process.pid):
+            self._services.confinement.adopt(self._user_id, pid)
         port = record.port
         assert port is not None
         self._services.ports.tell(ClaimPort(user_id=self._user_id, port=port))
@@ -181,6 +185,8 @@ class Lifecycle:
                 self._start_timed_out()
             case ProcessExited(status=status):
                 self._exited(status)
+            case SignalDue(looks=looks):
+                self._ask_to_end(looks)
             case StopTimedOut():
                 self._stop_timed_out()
             case HealthCheckDue() if self._watch is not None:
@@ -284,6 +290,16 @@ class Lifecycle:
         watch.passed()
         self.keeper.note_in_memory(last_health_check=self._services.clock.now())
 
+    def _ask_to_end(self, looks: int) -> None:
+        """Send SIGTERM, once its replica has begun: before, Litestream would end without a copy."""
+        replicas = self._services.replicas
+        if self.process is None:
+            return
+        if replicas is None or looks >= COPY_LOOKS or replicas.begun(self.keeper.record):
+            self.process.terminate()
+        else:
+            self._timers.start(COPY_LOOK, SignalDue(run=self._run, looks=looks + 1))
+
     def _condemn(self, verdict: StartError) -> None:
         """End the process, if there is one, and fail for this reason when it is gone."""
         self._verdict = verdict
@@ -314,6 +330,7 @@ class Lifecycle:
     def _exited(self, status: ExitStatus) -> None:
         process, self.process = self.process, None
         assert process is not None
+        status = child_status(status, process.last_output())
         confinement = self._services.confinement
         oom_killed = confinement.oom_killed(self._user_id, status, self._oom_kills)
         confinement.left(self._user_id)
@@ -330,10 +347,9 @@ class Lifecycle:
     def _exited_by_itself(self, status: ExitStatus, output: str, *, oom_killed: bool) -> None:
         starting = self._attempt is not None
         cause = diagnose(status, output, starting=starting, oom_killed=oom_killed)
-        if self._attempt is not None and REMEDY[cause] is Remedy.NEXT_PORT:
+        if self._attempt is not None and self._tries_again(self._attempt, cause):
             self.keeper.note(**GONE)
-            if self._attempt.try_next_port():
-                return
+            return
         said = template_fault(output) or output[-SHOWN_OUTPUT:] or "it wrote nothing"
         when = f" before it was ready: {said}"
         self._fail(
@@ -345,6 +361,12 @@ class Lifecycle:
             )
         )
 
+    def _tries_again(self, attempt: StartAttempt, cause: Cause) -> bool:
+        """Whether the same start goes on with another process."""
+        if cause is Cause.DATABASE_LOCKED:
+            return attempt.try_again()
+        return REMEDY[cause] is Remedy.NEXT_PORT and attempt.try_next_port()
+
     def _fail(self, error: StartError) -> None:
         was_running = self.keeper.status is Status.RUNNING
         self._services.queue.leave(self._user_id)
@@ -352,7 +374,8 @@ class Lifecycle:
         self._attempt = self._watch = None
         self._failures += 1
         delay = self._delay(error, was_running=was_running)
-        reason = f"{error.message}; {self._outlook(delay)}"
+        outlook = self._services.policy.outlook(self._failures, delay, self._services.clock.now())
+        reason = f"{error.message}; {outlook}"
         self.keeper.enter(Status.FAILED, reason, failure=error.failure, **GONE)
         self.waiters.refuse_all(error)
         if self.ending or delay is None:
@@ -369,14 +392,3 @@ class Lifecycle:
             return None
         delay = self._services.policy.delay(self._failures, was_running=was_running)
         return max(delay, random.uniform(1.0, breaker.SPREAD)) if slowed else delay
-
-    def _outlook(self, delay: float | None) -> str:
-        if delay is None:
-            return "not tried again before init_pb is called"
-        if delay == 0:
-            return "restarting now"
-        at = self._services.clock.now() + timedelta(seconds=delay)
-        when = f"next try at {at:%Y-%m-%dT%H:%M:%SZ}"
-        if self._services.policy.is_crash_loop(self._failures):
-            return f"crash loop: {self._failures} failures in a row, {when}"
-        return when

@@ -90,6 +90,28 @@ def served_directory(pid: int) -> str | None:
     return None
 
 
+def family(pid: int) -> tuple[int, ...]:
+    """Return ``pid`` and its children: who serves may be the child of the process that is ours."""
+    found = [pid]
+    with contextlib.suppress(OSError):
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with contextlib.suppress(OSError):  # the thread has ended
+                found.extend(int(child) for child in _children(pid, task))
+    return tuple(found)
+
+
+def leader(pid: int) -> int:
+    """Return the process whose session ``pid`` is in; what we spawn leads one, with its children.
+
+    Itself where there is none to be seen.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return pid
+    return int(stat.rpartition(b")")[2].split()[3]) or pid
+
+
 def serving(root: Path) -> Iterator[tuple[str, ProcessIdentity]]:
     """Find every PocketBase that serves a directory under ``root``: directory and identity."""
     prefix = f"{root}{os.sep}"
@@ -157,6 +179,10 @@ def oom_kills() -> int:
             if line.startswith("oom_kill "):
                 return int(line.split()[1])
     return 0
+
+
+def _children(pid: int, task: str) -> list[str]:
+    return Path(f"/proc/{pid}/task/{task}/children").read_text().split()
 
 
 def _link(path: str) -> str:

@@ -12,7 +12,7 @@ import re
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -254,11 +254,44 @@ def _spawn_error(spec: LaunchSpec, error: OSError) -> ProcessError:
 
 def pocketbase_version(binary: str) -> str | None:
     """Return what ``binary --version`` says, as ``0.40.6``; None when it says something else."""
+    return program_version(binary, "--version")
+
+
+def program_version(binary: str, argument: str) -> str | None:
+    """Return the version that the program ends its answer with; None when it says none."""
     try:
-        said = subprocess.run(
-            [binary, "--version"], capture_output=True, timeout=10, check=False, text=True
-        )
-    except (OSError, subprocess.SubprocessError):
+        said = run_program([binary, argument], env=None, timeout=10)
+    except OSError:
         return None
-    word = said.stdout.strip().rpartition(" ")[2]
-    return word if said.returncode == 0 and word[:1].isdigit() else None
+    word = said.output.strip().rpartition(" ")[2]
+    return word if said.code == 0 and word[:1].isdigit() else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How a short program ended."""
+
+    code: int
+    output: str
+    """Everything that it wrote."""
+
+
+def run_program(argv: Sequence[str], *, env: Mapping[str, str] | None, timeout: float) -> Ended:
+    """Run a short program to its end; not in an actor. Without ``env`` it has the manager's.
+
+    Raises :class:`OSError` when it cannot be started, or is killed after ``timeout`` seconds.
+    """
+    try:
+        ended = subprocess.run(
+            argv,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=timeout,
+            check=False,
+            umask=0o077,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise TimeoutError(f"{argv[0]} did not end within {timeout:g} s") from error
+    return Ended(code=ended.returncode, output=ended.stdout.decode(errors="replace"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,17 @@ class RestartPolicy:
     def is_crash_loop(self, failures: int) -> bool:
         """Whether so many failures in a row are a crash loop."""
         return failures >= self.crash_loop
+
+    def outlook(self, failures: int, delay: float | None, now: datetime) -> str:
+        """Say what follows so many failures in a row, ``delay`` seconds from ``now`` if at all."""
+        if delay is None:
+            return "not tried again before init_pb is called"
+        if delay == 0:
+            return "restarting now"
+        when = f"next try at {now + timedelta(seconds=delay):%Y-%m-%dT%H:%M:%SZ}"
+        if self.is_crash_loop(failures):
+            return f"crash loop: {failures} failures in a row, {when}"
+        return when
 
     def _jittered(self, seconds: float) -> float:
         return seconds * random.uniform(1 - self.jitter, 1 + self.jitter)

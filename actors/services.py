@@ -20,6 +20,7 @@ from actors.monitor.book import UsageBook
 from actors.nursery.seeds import Seeds
 from actors.ports import PortRegistry
 from actors.process import Processes
+from actors.replication.replicas import Replicas
 from actors.restart import RestartPolicy
 from actors.start_queue import StartQueue
 from actors.store import Store
@@ -50,6 +51,8 @@ class Services:
     usage: UsageBook
     metrics: Metrics
     confinement: Confinement
+    replicas: Replicas | None
+    """Where every database is copied to; None: nowhere."""
     publish: Callable[[Event], None]
     ask: Callable[[Request, Reply], None]
     """Asks anything that can be asked over the bus; answered once, from any thread, errors too."""

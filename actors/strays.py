@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Set
 from pathlib import Path
 
 from actors import proc
@@ -26,14 +26,15 @@ class Strays:
         self._is_managed = is_managed
         self._found: dict[str, ProcessIdentity] = {}
 
-    def scan(self, explained: Collection[ProcessIdentity] = ()) -> None:
+    def scan(self, explained: Set[ProcessIdentity | None] = frozenset()) -> None:
         """Look at all processes. Takes some milliseconds per hundred of them.
 
         Those ``explained`` by the registry are about to be adopted.
         """
         found = {}
         for directory, identity in proc.serving(self._root):
-            if not self._is_managed(identity.pid) and identity not in explained:
+            head = proc.identify(proc.leader(identity.pid))  # it may serve as the child of ours
+            if not self._is_ours(identity) and explained.isdisjoint({identity, head}):
                 found[directory] = identity
                 if self._found.get(directory) != identity:
                     log.warning("pid %d is a stray: it serves %s", identity.pid, directory)
@@ -43,6 +44,9 @@ class Strays:
         """Whether a process seems to serve ``data``; asked when none of ours does."""
         found = self._found.get(str(data))
         if found is not None and proc.identify(found.pid) == found:
-            return not self._is_managed(found.pid)
+            return not self._is_ours(found)
         holder = sqlite_holder(data)
         return holder is not None and proc.served_directory(holder) == str(data)
+
+    def _is_ours(self, identity: ProcessIdentity) -> bool:
+        return self._is_managed(identity.pid) or self._is_managed(proc.leader(identity.pid))

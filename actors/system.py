@@ -32,6 +32,8 @@ from actors.nursery.nursery import nursery
 from actors.nursery.seeds import Seeds
 from actors.ports import PortRegistry
 from actors.process import Processes, pocketbase_version
+from actors.replication.replicas import make_replicas
+from actors.replication.replicator import make_replicator
 from actors.restart import RestartPolicy
 from actors.services import Services
 from actors.start_queue import StartQueue
@@ -50,7 +52,13 @@ from bus.states import Desired, Status
 SPARE_PROBES = 8
 """Threads for health checks beyond those that starting instances may occupy."""
 
-CAPABILITIES: tuple[Callable[[Services], Capability], ...] = (monitor, log_keeper, nursery)
+CAPABILITIES: tuple[Callable[[Services], Capability], ...] = (
+    monitor,
+    log_keeper,
+    nursery,
+    make_replicator,
+)
+"""What the house can do beside the life of the instances, in the order in which it begins."""
 """What the house can do beside the life of the instances, in the order in which it begins."""
 
 FEW_INSTANCES = 100
@@ -94,6 +102,7 @@ class ActorSystem:
                 publish_tree(self.template.path)
             self.confinement = Confinement(settings, self.layout)
             stack.callback(self.confinement.close)
+            self.replicas = make_replicas(settings, self.layout)
             self.operator = _operator(settings, self.layout)
             self._closing = stack.pop_all()
 
@@ -134,14 +143,7 @@ class ActorSystem:
         settings = self.settings
         clock = LoopClock()
         self._closing.callback(clock.close)
-        health = HealthChecker(
-            clock,
-            threads=settings.max_starting + SPARE_PROBES,
-            operator=self.operator,
-            timeout=settings.health_timeout,
-            metrics=self.metrics,
-        )
-        self._closing.callback(health.close)
+        health = self._make_health(clock)
         ports = PortRegistry.start(settings.base_port, settings.port_range)
         self._closing.callback(ports.stop)
         processes = Processes(clock)
@@ -162,6 +164,7 @@ class ActorSystem:
             usage=self.usage,
             metrics=self.metrics,
             confinement=self.confinement,
+            replicas=self.replicas,
             publish=publish,
             ask=self._ask,
             policy=RestartPolicy(),
@@ -175,6 +178,17 @@ class ActorSystem:
             lambda: self.store.total(Status.RUNNING),
             lambda count: publish(_restarts_slowed(clock, count)),
         )
+
+    def _make_health(self, clock: LoopClock) -> HealthChecker:
+        health = HealthChecker(
+            clock,
+            threads=self.settings.max_starting + SPARE_PROBES,
+            operator=self.operator,
+            timeout=self.settings.health_timeout,
+            metrics=self.metrics,
+        )
+        self._closing.callback(health.close)
+        return health
 
     def handle(self, request: Request, reply: Reply) -> None:
         """Pass a request to its owner. The hub's handler: never blocks.

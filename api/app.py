@@ -20,6 +20,7 @@ from api.openapi.resource import OpenApiResource
 from api.operations import OPERATIONS
 from api.ownership import OwnershipResource
 from api.readiness import ReadinessResource
+from api.replication import ReplicationResource
 from api.users import UserResource, refuse_odd_path
 from bus.client import BusClient
 from bus.errors import PblmError
@@ -75,6 +76,7 @@ def _add_calls_about_a_user(app: App, bus: BusClient, settings: Settings, metric
     app.add_route("/api/users/{user_id}/usage", monitor, suffix="usage")
     app.add_route("/api/users/{user_id}/history", monitor, suffix="history")
     app.add_route("/api/users/{user_id}/logs", LogResource(bus, metrics))
+    app.add_route("/api/users/{user_id}/replica", ReplicationResource(bus))
     app.add_sink(refuse_odd_path, r"/api/users/(?P<rest>.*)")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api import access, fleet, logs, metrics, monitor, ownership, readiness, users
+from api import access, fleet, logs, metrics, monitor, ownership, readiness, replication, users
 from api.openapi import resource
 
 OPERATIONS = (
@@ -10,6 +10,7 @@ OPERATIONS = (
     *ownership.OPERATIONS,
     *access.OPERATIONS,
     *fleet.OPERATIONS,
+    *replication.OPERATIONS,
     *monitor.OPERATIONS,
     *logs.OPERATIONS,
     *metrics.OPERATIONS,

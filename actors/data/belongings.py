@@ -33,7 +33,8 @@ def destroy(layout: Layout, user_id: str) -> None:
     """Remove everything of the user from the disk."""
     Swap(layout, user_id).settle()
     with _refusals("remove"):
-        for folder in (layout.data(user_id), layout.trash(user_id)):
+        folders = layout.data(user_id), layout.trash(user_id), layout.replication(user_id)
+        for folder in folders:
             if folder.exists():
                 shutil.rmtree(folder)
         files.remove(layout.log(user_id))
@@ -47,6 +48,8 @@ def rename(layout: Layout, old: str, new: str) -> None:
         _move(layout.data(old), layout.data(new))
         files.move(layout.log(old), layout.log(new))
         layout.lock(old).unlink(missing_ok=True)
+        if layout.replication(old).exists():  # under its new name it gets a replica of its own
+            shutil.rmtree(layout.replication(old))
 
 
 def clone(layout: Layout, source: str, target: str) -> str:

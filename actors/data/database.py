@@ -94,6 +94,17 @@ def writing(data: Path) -> Iterator[Connection]:
         yield database
 
 
+def fold_log(data: Path) -> bool:
+    """Have everything in ``data.db`` itself; whether nothing of the log is left beside it.
+
+    Nobody serves it. One of us may still read it, and then the log may have to stay.
+    """
+    with openings.locking(data), _opened(data, "rw") as database:
+        database.execute("PRAGMA busy_timeout = 0")
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return not _has_log(data)
+
+
 def quoted(name: str) -> str:
     """Return the name of a table or column as SQL takes it."""
     return '"' + name.replace('"', '""') + '"'

@@ -12,8 +12,9 @@ import errno
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 THUMBS = "thumbs_"
 """PocketBase makes these directories' files again when they are asked for."""
@@ -39,6 +40,27 @@ def link_files(data: Path, target: Path) -> None:
                 _link(name, fd, place / name)
 
 
+def opened_files(data: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, BinaryIO]]:
+    """Open each file under ``data/storage`` whose path, relative to ``data``, is ``wanted``.
+
+    What vanishes meanwhile is left out. Raises :class:`OSError`.
+    """
+    top = data / "storage"
+    if not top.is_dir() or top.is_symlink():
+        return
+    for folder, folders, names, fd in os.fwalk(top, follow_symlinks=False):
+        folders[:] = [name for name in folders if not name.startswith(THUMBS)]
+        for name in names:
+            path = os.path.relpath(os.path.join(folder, name), data)
+            if not wanted(path):
+                continue
+            with contextlib.suppress(FileNotFoundError):
+                found = os.stat(name, dir_fd=fd, follow_symlinks=False)
+                if stat.S_ISREG(found.st_mode):
+                    with _opened(name, fd) as file:
+                        yield path, file
+
+
 def stored_files(root: Path) -> Iterator[tuple[str, int]]:
     """Yield path, relative to ``root``, and size of each file under ``root/storage``, sorted."""
     for folder, folders, names in os.walk(root / "storage"):
@@ -61,6 +83,10 @@ def _link(name: str, folder: int, place: Path) -> None:
 
 
 def _copy(name: str, folder: int, place: Path) -> None:
-    source = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
-    with open(source, "rb") as reader, place.open("xb") as writer:
+    with _opened(name, folder) as reader, place.open("xb") as writer:
         shutil.copyfileobj(reader, writer)
+
+
+def _opened(name: str, folder: int) -> BinaryIO:
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    return open(os.open(name, flags, dir_fd=folder), "rb")

@@ -62,12 +62,23 @@ class Isolation:
         with self._lock:
             self._taken.discard(uid)
 
-    def wrap(self, spec: LaunchSpec, uid: int | None) -> LaunchSpec:
-        """Return the command that runs ``spec`` as ``uid`` if there is one, without privileges."""
-        if uid is None:
+    def wrap(
+        self, spec: LaunchSpec, uid: int | None, *, ends_with_parent: bool = False
+    ) -> LaunchSpec:
+        """Return the command that runs ``spec`` as ``uid`` if there is one, without privileges.
+
+        One that ``ends_with_parent`` is killed when its parent dies; the same program sees to that,
+        as the kernel forgets it when the uid changes (prctl(2)).
+        """
+        drop = () if uid is None else _drop(uid)
+        bond = ("--pdeathsig=KILL",) if ends_with_parent else ()
+        if not drop and not bond:
             return spec
-        drop = f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--no-new-privs"
-        return dataclasses.replace(spec, argv=(SETPRIV, *drop, "--", *spec.argv))
+        return dataclasses.replace(spec, argv=(SETPRIV, *drop, *bond, "--", *spec.argv))
+
+
+def _drop(uid: int) -> tuple[str, ...]:
+    return f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--no-new-privs"
 
 
 def give(path: Path, uid: int) -> None:

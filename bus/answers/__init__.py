@@ -12,6 +12,7 @@ from bus.answers.instances import InstanceAnswer, InstancesAnswer
 from bus.answers.logs import LogAnswer
 from bus.answers.manager import EventsAnswer, HealthAnswer
 from bus.answers.monitor import FleetAnswer, HistoryAnswer, UsageAnswer
+from bus.answers.replication import ReplicaAnswer, ReplicaGeneration
 
 AnyAnswer = (
     InstanceAnswer
@@ -25,6 +26,7 @@ AnyAnswer = (
     | UsageAnswer
     | HistoryAnswer
     | LogAnswer
+    | ReplicaAnswer
     | ErrorAnswer
 )
 
@@ -40,6 +42,8 @@ __all__ = [
     "InstancesAnswer",
     "LogAnswer",
     "MetadataAnswer",
+    "ReplicaAnswer",
+    "ReplicaGeneration",
     "RevokedAnswer",
     "TokenAnswer",
     "UsageAnswer",

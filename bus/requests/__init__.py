@@ -20,6 +20,7 @@ from bus.requests.logs import MAX_LOG_CURSOR, MAX_LOG_LINES, MAX_LOG_WAIT, ReadL
 from bus.requests.manager import GetEvents, GetHealth
 from bus.requests.monitor import GetFleet, GetHistory, GetUsage
 from bus.requests.ownership import CloneInstance, DeleteInstance, RenameInstance, UndeleteInstance
+from bus.requests.replication import GetReplica
 
 AnyRequest = (
     InitInstance
@@ -40,6 +41,7 @@ AnyRequest = (
     | GetUsage
     | GetHistory
     | ReadLog
+    | GetReplica
 )
 
 __all__ = [
@@ -58,6 +60,7 @@ __all__ = [
     "GetHistory",
     "GetInstance",
     "GetMetadata",
+    "GetReplica",
     "GetUsage",
     "InitInstance",
     "ListInstances",

@@ -13,6 +13,7 @@ from bus.settings.live import LiveSettings
 from bus.settings.logs import LogSettings
 from bus.settings.monitor import MonitorSettings
 from bus.settings.nursery import NurserySettings
+from bus.settings.replication import ReplicationSettings
 from bus.settings.template import TemplateSettings
 
 GROUPS: tuple[type[Group], ...] = (
@@ -24,13 +25,20 @@ GROUPS: tuple[type[Group], ...] = (
     MonitorSettings,
     NurserySettings,
     LogSettings,
+    ReplicationSettings,
 )
 """The groups, in the order of the reference."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(
-    LiveSettings, TemplateSettings, IsolationSettings, MonitorSettings, NurserySettings, LogSettings
+    LiveSettings,
+    TemplateSettings,
+    IsolationSettings,
+    MonitorSettings,
+    NurserySettings,
+    LogSettings,
+    ReplicationSettings,
 ):
     """The settings; each field's metadata holds its variable and what it takes."""
 

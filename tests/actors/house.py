@@ -25,6 +25,7 @@ from actors.monitor.book import UsageBook
 from actors.nursery.seeds import Seeds
 from actors.ports import PortRegistry
 from actors.records import Record
+from actors.replication.replicas import make_replicas
 from actors.restart import RestartPolicy
 from actors.services import Services
 from actors.start_queue import StartQueue
@@ -121,6 +122,7 @@ class House:
             usage=UsageBook(),
             metrics=Metrics(),
             confinement=Confinement(self.settings, self.layout),
+            replicas=make_replicas(self.settings, self.layout),
             publish=self._publish,
             ask=lambda request, reply: self.supervisor.tell(Asked(request=request, reply=reply)),
             policy=RestartPolicy(jitter=0.0),

@@ -6,7 +6,7 @@ import errno
 
 import pytest
 
-from actors.diagnosis import diagnose, spawn_failure
+from actors.diagnosis import child_status, diagnose, spawn_failure
 from actors.proc import ExitStatus
 from bus.causes import REMEDY, Cause, Remedy
 
@@ -149,3 +149,24 @@ def test_what_a_running_instance_wrote_is_no_cause() -> None:
     output = "fatal error: runtime: out of memory"
     status = ExitStatus(code=2)
     assert diagnose(status, output, starting=False, oom_killed=False) is Cause.OUT_OF_MEMORY
+
+
+@pytest.mark.parametrize(
+    ("code", "last_line", "child"),
+    [
+        (1, "Error: signal: killed", -9),
+        (1, "Error: signal: segmentation fault", -11),
+        (1, "Error: exit status 2\n", 2),
+        (1, "Error: signal: of the times", -1),
+        (1, "Error: exit status 2\nand more", 1),
+        (0, "Error: signal: killed", 0),
+        (-9, "Error: exit status 2", -9),
+        (None, "Error: signal: killed", None),
+    ],
+)
+def test_how_a_child_ended_is_told_by_its_parent(
+    code: int | None, last_line: str, child: int | None
+) -> None:
+    """Litestream ends with status 1 and says in its last line how PocketBase ended."""
+    status = child_status(ExitStatus(code=code), f"Server started\n{last_line}")
+    assert status.code == child

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from actors import proc
+from actors.attempt import LOCK_LOOK, LOCK_LOOKS
 from actors.lock import DirectoryLock
 from actors.strays import Strays
 from bus.causes import Cause
@@ -96,7 +97,9 @@ def test_a_holder_of_the_lock_who_cannot_be_found(house: House) -> None:
     """A lock that somebody unknown holds is a failure that says so."""
     lock = DirectoryLock.take(house.layout.lock("alice"))
     assert lock is not None
-    error = house.init().error()
+    caller = house.init()
+    house.advance((LOCK_LOOKS + 0.5) * LOCK_LOOK)
+    error = caller.error()
     assert error.message == (
         "Process error: a process that cannot be found or ended holds "
         f"{house.layout.data('alice')}: end it, then call init_pb"
@@ -108,6 +111,19 @@ def test_a_holder_of_the_lock_who_cannot_be_found(house: House) -> None:
     house.advance(1)
     house.ready()
     assert house.status() is Status.RUNNING
+
+
+def test_a_holder_of_the_lock_who_is_going(house: House) -> None:
+    """Who dies has no command line any more and the lock still: its end is waited for."""
+    lock = DirectoryLock.take(house.layout.lock("alice"))
+    assert lock is not None
+    caller = house.init()
+    house.advance(LOCK_LOOK)
+    assert not house.processes.spawned
+    lock.close()
+    house.advance(LOCK_LOOK)
+    house.ready()
+    assert caller.instance().status is Status.RUNNING
 
 
 def test_a_stray_of_another_user_is_no_hindrance(house: House) -> None:

@@ -72,6 +72,18 @@ def test_memory_is_the_processs_share_and_looked_at_less_often() -> None:
     assert after - before > 25_000_000
 
 
+def test_a_child_that_serves_counts_too() -> None:
+    """A replicating parent starts PocketBase as its child; other children do not count."""
+    burn = f"{BURN!r}"
+    start = "import subprocess, sys; subprocess.run([sys.executable, '-S', '-c', "
+    with Child(f"{start}{burn}, 'serve', '--dir=/x'])") as parent:
+        parent.await_line()
+        assert ProcessSampler(parent.identity, since=0.0).sample(1.0).cpu_seconds >= 0.3
+    with Child(f"{start}{burn}])") as parent:
+        parent.await_line()
+        assert ProcessSampler(parent.identity, since=0.0).sample(1.0).cpu_seconds < 0.3
+
+
 def test_without_leave_to_see_the_share_the_private_memory_is_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -1,0 +1,34 @@
+"""What the replicator is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookDue:
+    """It is time to look whether the databases are the files they were."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilesDue:
+    """It is time to copy what was uploaded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilesCopied:
+    """A round is over."""
+
+    at: datetime
+    problems: dict[str, str]
+    """What went wrong, by user."""
+    users: tuple[str, ...]
+    """Whose files were all copied."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilesForgotten:
+    """The user's files are to be looked at anew: they are another user's now."""
+
+    user_ids: tuple[str, ...]

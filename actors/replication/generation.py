@@ -1,0 +1,103 @@
+"""Generation: one unbroken line of a database's changes, in a place of its own.
+
+Litestream continues what it finds. Continued with another database, or with one that has changed
+behind its back, a replica is damaged in silence. So whenever the database is not the very file it
+was, a new generation begins, beside the old ones, which stay as they are::
+
+    <replica>/<user>/e00000001-20261124T150000Z/     epoch of the record, and when it began
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from actors.layout import make_private_directory
+from bus.causes import Cause
+from bus.errors import InstanceIOError
+
+FORMAT = "%Y%m%dT%H%M%S%fZ"
+
+
+class Generation(msgspec.Struct, frozen=True, kw_only=True):
+    """What we remember, beside the users' data, of the generation that is written."""
+
+    place: str
+    """Where replicas go to: ``PB_REPLICA_URL`` as it was then."""
+    epoch: int
+    began: datetime
+    inode: int | None = None
+    """The file that the database is; None as long as it has not been made."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in the replica. Names sort by epoch, then by time."""
+        return f"e{self.epoch:08}-{self.began.astimezone(UTC):{FORMAT}}"
+
+
+def began_at(name: str) -> datetime | None:
+    """Return when the generation of that name began; None: it is no generation's name."""
+    epoch, _, moment = name.partition("-")
+    if not (epoch.startswith("e") and epoch[1:].isdigit()):
+        return None
+    with contextlib.suppress(ValueError):
+        return datetime.strptime(moment, FORMAT).replace(tzinfo=UTC)
+    return None
+
+
+class LocalState:
+    """The folder beside the users' data for what Litestream and we remember of one user."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.config = folder / "litestream.json"
+        self.meta = folder / "meta"
+        self._path = folder / "generation.json"
+
+    def current(self) -> Generation | None:
+        """The generation that was written last; None when there is none, or none to be read."""
+        try:
+            return msgspec.json.decode(self._path.read_bytes(), type=Generation)
+        except (OSError, msgspec.DecodeError):
+            return None
+
+    def begin(self, generation: Generation) -> None:
+        """Forget what was, and begin a new one. Raises :class:`InstanceIOError`."""
+        try:
+            self.forget()
+            make_private_directory(self.folder)
+            self.note(generation)
+        except OSError as error:
+            raise InstanceIOError(
+                f"IO error: cannot begin a replica: {error}", cause=Cause.IO_ERROR
+            ) from error
+
+    def note(self, generation: Generation) -> None:
+        """Remember it."""
+        draft = self._path.with_suffix(".new")
+        draft.write_bytes(msgspec.json.encode(generation))
+        draft.rename(self._path)
+
+    def copied_since(self, moment: float) -> bool:
+        """Whether Litestream has copied changes after that moment, in seconds since 1970."""
+        with contextlib.suppress(OSError), os.scandir(self.meta / "ltx" / "0") as files:
+            return any(file.stat().st_mtime >= moment for file in files)
+        return False
+
+    def forget(self) -> None:
+        """Forget everything; the replica itself stays."""
+        if self.folder.exists():
+            shutil.rmtree(self.folder)
+
+
+def inode(database: Path) -> int | None:
+    """Return which file the database is; None when there is none."""
+    try:
+        return database.stat().st_ino
+    except OSError:
+        return None

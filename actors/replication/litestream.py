@@ -1,0 +1,97 @@
+"""Litestream: how it is told what to copy where, and how it comes to be PocketBase's parent."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shlex
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from actors.process import LaunchSpec
+from bus.settings import Settings
+from bus.settings.replication import S3
+
+SNAPSHOT_INTERVAL = "24h"
+LONGEST_LOOK = 1.0
+"""Seconds between two looks of it whether the database has changed; shorter ones cost CPU."""
+LAST_SYNC = "1s"
+"""How long it goes on trying to copy the last changes when it is to end."""
+NO_AMBIENT_KEYS = {
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+"""Its keys are those that it is told; it looks for none in the user's directory or elsewhere."""
+
+
+def configuration(
+    settings: Settings, database: Path, meta: Path, target: str, command: tuple[str, ...] = ()
+) -> bytes:
+    """Return the configuration file that copies ``database`` to ``target``, beside ``command``.
+
+    ``target`` is a path within the place of the replicas. JSON, as every JSON is YAML. The keys of
+    the bucket are in this file alone: neither in an environment, which the child would inherit,
+    nor on a command line, which everybody reads.
+    """
+    replica = _replica(settings, target) | {
+        "sync-interval": f"{settings.replica_sync_interval:g}s",
+    }
+    look = min(LONGEST_LOOK, settings.replica_sync_interval)
+    source = {
+        "path": str(database),
+        "meta-path": str(meta),
+        "monitor-interval": f"{look:g}s",
+        "replica": replica,
+    }
+    content: dict[str, Any] = {
+        "logging": {"level": "warn", "stderr": True},
+        "snapshot": {
+            "interval": SNAPSHOT_INTERVAL,
+            "retention": f"{settings.replica_retention:g}s",
+        },
+        "shutdown-sync-timeout": LAST_SYNC,
+        "dbs": [source],
+    }
+    if command:
+        content["exec"] = shlex.join(command)
+    return msgspec.json.encode(content)
+
+
+def _replica(settings: Settings, target: str) -> dict[str, Any]:
+    assert settings.replica_url is not None
+    if not settings.replica_url.startswith(S3):
+        return {"type": "file", "path": f"{settings.replica_url}/{target}"}
+    bucket, _, prefix = settings.replica_url.removeprefix(S3).partition("/")
+    replica: dict[str, Any] = {
+        "type": "s3",
+        "bucket": bucket,
+        "path": f"{prefix}/{target}".lstrip("/"),
+        "region": settings.replica_region,
+        "access-key-id": settings.replica_access_key_id,
+        "secret-access-key": settings.replica_secret_access_key,
+    }
+    if settings.replica_endpoint is not None:
+        replica |= {"endpoint": settings.replica_endpoint, "force-path-style": True}
+    return replica
+
+
+def parent(settings: Settings, spec: LaunchSpec, config: Path) -> LaunchSpec:
+    """Return the command that runs Litestream, which runs the command in ``config`` as its child.
+
+    The child inherits environment, log and lock. When it ends, Litestream ends; it ends with
+    Litestream because its own command says so (:meth:`actors.isolation.Isolation.wrap`).
+    """
+    argv = (settings.litestream_path, "replicate", "-no-expand-env", "-config", str(config))
+    return dataclasses.replace(spec, argv=argv, env={**spec.env, **NO_AMBIENT_KEYS})
+
+
+def write_secret(path: Path, content: bytes) -> None:
+    """Write a file that nobody but us can read. Raises :class:`OSError`."""
+    draft = path.with_suffix(".new")
+    fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with open(fd, "wb") as file:
+        file.write(content)
+    draft.rename(path)

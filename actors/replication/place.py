@@ -1,0 +1,99 @@
+"""Place: the directory or bucket that replicas go to, as far as we look into it ourselves.
+
+The changes of databases are Litestream's business; which generations there are, and uploaded
+files, are ours. The only use of obstore, which speaks to both kinds of place alike.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, S3Store
+
+from actors.replication.generation import began_at
+from bus.errors import BackupError
+from bus.settings import Settings
+from bus.settings.replication import S3
+
+PATIENCE = "30s"
+"""How long one answer of a bucket may take."""
+TRIES = 2
+STORAGE = "storage"
+
+
+class Place:
+    """Any thread may use it. Every method raises :class:`BackupError` when it does not answer."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._store = _open(settings)
+
+    def generations(self, user: str) -> dict[str, datetime]:
+        """When each generation of the user's database began, by name, oldest first."""
+        with _failures():
+            prefixes = obstore.list_with_delimiter(self._store, prefix=user)["common_prefixes"]
+        names = (prefix.rpartition("/")[2] for prefix in prefixes)
+        found = {name: began for name in names if (began := began_at(name)) is not None}
+        return dict(sorted(found.items()))
+
+    def written_at(self, user: str, generation: str) -> datetime | None:
+        """When the generation was last written to; None: never."""
+        with _failures():
+            pages = obstore.list(self._store, prefix=f"{user}/{generation}")
+            return max((each["last_modified"] for page in pages for each in page), default=None)
+
+    def files(self, user: str) -> set[str]:
+        """Which of the user's uploaded files are there, relative to the data directory."""
+        with _failures():
+            pages = obstore.list(self._store, prefix=f"{user}/{STORAGE}")
+            return {each["path"].removeprefix(f"{user}/") for page in pages for each in page}
+
+    def send(self, user: str, path: str, content: BinaryIO) -> None:
+        """Have a file of the user there."""
+        with _failures():
+            obstore.put(self._store, f"{user}/{path}", content)
+
+    def fetch(self, user: str, path: str, target: Path) -> bool:
+        """Copy a file of the user back; whether it is there at all."""
+        with _failures():
+            try:
+                answer = obstore.get(self._store, f"{user}/{path}")
+            except FileNotFoundError:
+                return False
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with target.open("wb") as file:
+                for chunk in answer:
+                    file.write(chunk)
+        return True
+
+
+def _open(settings: Settings) -> LocalStore | S3Store:
+    assert settings.replica_url is not None
+    if not settings.replica_url.startswith(S3):
+        return LocalStore(settings.replica_url)
+    bucket, _, prefix = settings.replica_url.removeprefix(S3).partition("/")
+    custom = settings.replica_endpoint is not None
+    return S3Store(
+        bucket,
+        prefix=prefix or None,
+        endpoint=settings.replica_endpoint,
+        region=settings.replica_region,
+        access_key_id=settings.replica_access_key_id,
+        secret_access_key=settings.replica_secret_access_key,
+        virtual_hosted_style_request=not custom,
+        client_options={"allow_http": custom, "timeout": PATIENCE, "connect_timeout": PATIENCE},
+        retry_config={"max_retries": TRIES},
+    )
+
+
+@contextlib.contextmanager
+def _failures() -> Iterator[None]:
+    try:
+        yield
+    except (BaseError, OSError) as error:
+        raise BackupError(f"The place of the replicas does not answer: {error}") from error

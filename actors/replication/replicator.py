@@ -1,0 +1,204 @@
+"""Replicator: looks after the replicas of all users."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
+import pykka
+
+from actors.capability import Capability
+from actors.facts import Asked, Reply
+from actors.layout import directory_name
+from actors.replication.facts import FilesCopied, FilesDue, FilesForgotten, LookDue
+from actors.replication.files import FileCopier
+from actors.replication.place import Place
+from actors.replication.replicas import Replicas
+from actors.services import Services
+from bus.answers import Answer, ErrorAnswer, ReplicaAnswer, ReplicaGeneration
+from bus.errors import Conflict, InternalError, NotFound, PblmError
+from bus.events import Event, InstanceDeleted, InstanceRenamed
+from bus.requests import GetReplica, InitInstance
+from bus.states import Status
+
+LOOK = 2.0
+"""Seconds between two looks at which file each database is."""
+FILES_ROUND = 5.0
+"""Seconds from one round of copying files to the next."""
+THREADS = 3
+"""One copies files; the others look into the place for those who ask."""
+
+log = logging.getLogger(__name__)
+
+
+class Replicator(pykka.ThreadingActor):
+    """Has uploads follow, and a new replica begin where a database was exchanged. Never waits."""
+
+    def __init__(self, services: Services, replicas: Replicas, place: Place) -> None:
+        super().__init__()
+        self._services = services
+        self._replicas = replicas
+        self._place = place
+        self._copier = FileCopier(services.layout, place)
+        self._copied_at: dict[str, datetime] = {}
+        self._problems: dict[str, str] = {}
+        self._forgotten: set[str] = set()
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="replicas")
+
+    def on_receive(self, message: object) -> None:
+        """Take a request, or the news that time has passed. A bug ends the step, not this."""
+        match message:
+            case Asked(request=GetReplica(user_id=user_id), reply=reply):
+                self._run(lambda: reply(self._answer(user_id)), reply)
+            case LookDue():
+                self._safely(self._look)
+                self._later(LOOK, LookDue())
+            case FilesDue():
+                forgotten, self._forgotten = self._forgotten, set()
+                self._run(lambda: self._copy_files(forgotten))
+            case FilesCopied():
+                self._files_copied(message)
+                self._later(FILES_ROUND, FilesDue())
+            case FilesForgotten(user_ids=user_ids):
+                self._forgotten.update(user_ids)
+            case _:
+                log.error("replicator: not understood: %r", message)
+
+    def on_stop(self) -> None:
+        """End what is under way, and the threads."""
+        self._copier.halted.set()
+        self._pool.shutdown(cancel_futures=True)
+
+    def _look(self) -> None:
+        for record in self._services.store.records():
+            if record.status is Status.RUNNING and self._replicas.replaced(record.user_id):
+                log.warning(
+                    "%s: another database was put in its place: it is started again, "
+                    "to be replicated from now on",
+                    record.user_id,
+                )
+                request = InitInstance(user_id=record.user_id, force_restart=True, wait=False)
+                self._services.ask(request, _tell_refusal)
+
+    def _copy_files(self, forgotten: set[str]) -> None:
+        """One round. In a thread: a bucket may be slow."""
+        for user_id in forgotten:
+            self._copier.forget(user_id)
+        problems, users = {}, []
+        for record in self._services.store.records():
+            if record.identity is None or record.deleted_at is not None:
+                continue
+            try:
+                self._copier.copy(record.user_id)
+                users.append(record.user_id)
+            except PblmError as error:
+                problems[record.user_id] = error.message
+            except Exception as bug:
+                log.exception("%s: files", record.user_id)
+                problems[record.user_id] = repr(bug)
+            if self._copier.halted.is_set():
+                return
+        now = self._services.clock.now()
+        self._tell_me(FilesCopied(at=now, problems=problems, users=tuple(users)))
+
+    def _files_copied(self, news: FilesCopied) -> None:
+        for user_id, problem in news.problems.items():
+            if self._problems.get(user_id) != problem:
+                log.warning("%s: uploaded files are not replicated: %s", user_id, problem)
+        self._problems = news.problems
+        self._copied_at.update(dict.fromkeys(news.users, news.at))
+
+    def _answer(self, user_id: str) -> ReplicaAnswer:
+        """Look into the place. In a thread."""
+        if self._services.store.get(user_id) is None:
+            raise NotFound(f"No PocketBase instance for user {user_id}")
+        user = directory_name(user_id)
+        generations = self._place.generations(user)
+        last = next(reversed(generations), None)
+        return ReplicaAnswer(
+            user_id=user_id,
+            url=f"{self._services.settings.replica_url}/{user}",
+            generations=[
+                ReplicaGeneration(name=name, began_at=began) for name, began in generations.items()
+            ],
+            written_at=None if last is None else self._place.written_at(user, last),
+            files=len(self._place.files(user)),
+            files_copied_at=self._copied_at.get(user_id),
+            problem=self._problems.get(user_id),
+        )
+
+    def _run(self, work: Callable[[], object], reply: Reply | None = None) -> None:
+        def safely() -> None:
+            try:
+                work()
+            except Exception as bug:
+                if not isinstance(bug, PblmError):
+                    log.exception("replicator: a bug")
+                if reply is not None:
+                    reply(ErrorAnswer.of(_known(bug)))
+
+        with contextlib.suppress(RuntimeError):  # closed
+            self._pool.submit(safely)
+
+    def _safely(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except Exception:
+            log.exception("replicator: a bug")
+
+    def _later(self, delay: float, message: object) -> None:
+        self._services.clock.call_later(delay, lambda: self._tell_me(message))
+
+    def _tell_me(self, message: object) -> None:
+        with contextlib.suppress(pykka.ActorDeadError):
+            self.actor_ref.tell(message)
+
+
+class NoReplicator(pykka.ThreadingActor):
+    """Where nothing is replicated: says so."""
+
+    def on_receive(self, message: object) -> None:
+        """Take a request."""
+        if isinstance(message, Asked):
+            error = Conflict("Nothing is replicated: PB_REPLICA_URL is not set")
+            message.reply(ErrorAnswer.of(error))
+
+
+def make_replicator(services: Services) -> Capability:
+    """Return the capability of replicas, begun."""
+    if services.replicas is None:
+        return _capability(NoReplicator.start())
+    ref = Replicator.start(services, services.replicas, Place(services.settings))
+    ref.tell(LookDue())
+    ref.tell(FilesDue())
+
+    def hear(event: Event) -> None:
+        match event:
+            case InstanceRenamed(user_id=user_id, to=to):
+                ref.tell(FilesForgotten(user_ids=(user_id, to)))
+            case InstanceDeleted(user_id=user_id, purge_at=None):
+                ref.tell(FilesForgotten(user_ids=(user_id,)))
+
+    return _capability(ref, hear)
+
+
+def _capability(
+    ref: pykka.ActorRef[Replicator] | pykka.ActorRef[NoReplicator],
+    hear: Callable[[Event], None] = lambda event: None,
+) -> Capability:
+    def close() -> None:
+        ref.stop()
+
+    return Capability(owner=ref, requests=(GetReplica,), hear=hear, close=close)
+
+
+def _known(bug: Exception) -> PblmError:
+    return bug if isinstance(bug, PblmError) else InternalError(f"It failed by a bug: {bug!r}")
+
+
+def _tell_refusal(answer: Answer) -> None:
+    if isinstance(answer, ErrorAnswer):
+        log.error("it could not be started again: %s", answer.message)

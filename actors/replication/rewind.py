@@ -1,0 +1,91 @@
+"""Rewind: a user's data as of a moment, out of the replica."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from actors.data.contents import file_references
+from actors.data.database import UserDataError
+from actors.data.storage import link_files, stored_files
+from actors.layout import Layout, directory_name, make_private_directory
+from actors.process import run_program
+from actors.replication import litestream
+from actors.replication.place import Place
+from bus.errors import BackupError, InvalidBackup
+from bus.settings import Settings
+
+TIMEOUT = 3600.0
+"""How long Litestream may take to put a database together, in seconds."""
+ATTRIBUTES = ".attrs"
+"""PocketBase keeps what it knows of a file beside it, in one of this name."""
+NOTHING_YET = ("transaction not available", "no matching backup", "timestamp does not exist")
+"""What Litestream says of a moment before the first copy of a generation."""
+
+
+class Rewind:
+    """Makes directories; changes nothing that is anybody's. Used from threads that may wait."""
+
+    def __init__(self, settings: Settings, layout: Layout, place: Place) -> None:
+        self._settings = settings
+        self._layout = layout
+        self._place = place
+
+    def take_out(self, user_id: str, at: datetime, target: Path) -> None:
+        """Have in ``target``, a new directory, the user's data as they were at that moment.
+
+        The database is checked as a whole. Raises :class:`InvalidBackup` where there is no such
+        moment, :class:`BackupError` where it cannot be had now.
+        """
+        user = directory_name(user_id)
+        generations = self._place.generations(user)
+        earlier = [name for name, began in generations.items() if began <= at]
+        make_private_directory(target)
+        for name in reversed(earlier):
+            if self._restore(f"{user}/{name}", at, target):
+                self._add_files(user_id, target)
+                return
+        oldest = min(generations.values(), default=None)
+        since = "there is no replica" if oldest is None else f"replicas begin at {oldest:%FT%TZ}"
+        raise InvalidBackup(f"User {user_id} cannot be taken back to {at:%FT%TZ}: {since}")
+
+    def _restore(self, source: str, at: datetime, target: Path) -> bool:
+        """Put the database together; False: the generation was not copied yet at that moment."""
+        config, database = target / "litestream.json", target / "data.db"
+        litestream.write_secret(
+            config,
+            litestream.configuration(self._settings, database, target / "meta", source),
+        )
+        moment = f"{at.astimezone(UTC):%FT%T.%f}Z"
+        options = ("-no-expand-env", "-config", str(config), "-timestamp", moment)
+        check = ("-integrity-check", "full", str(database))
+        command = (self._settings.litestream_path, "restore", *options, *check)
+        try:
+            environment = {"PATH": "", "HOME": str(target), **litestream.NO_AMBIENT_KEYS}
+            ended = run_program(command, env=environment, timeout=TIMEOUT)
+        except OSError as error:
+            raise BackupError(f"Litestream cannot be run: {error}") from error
+        finally:
+            config.unlink(missing_ok=True)
+        if ended.code == 0 and database.exists():
+            return True
+        if any(each in ended.output for each in NOTHING_YET):
+            return False
+        said = ended.output.strip().rpartition("\n")[2][-300:]
+        if "integrity check" in said:
+            raise InvalidBackup(f"The replica {source} is damaged: {said}")
+        raise BackupError(f"The replica {source} cannot be read: {said}")
+
+    def _add_files(self, user_id: str, target: Path) -> None:
+        """Add what was uploaded by then: from beside the database, else from the replica."""
+        try:
+            link_files(self._layout.data(user_id), target)
+            named = {reference.path for reference in file_references(target)}
+            wanted = named | {f"{path}{ATTRIBUTES}" for path in named}
+            there = {path for path, _ in stored_files(target)}
+            for path in there - wanted:
+                (target / path).unlink()
+            for path in wanted - there:
+                self._place.fetch(directory_name(user_id), path, target / path)
+        except (OSError, UserDataError) as error:
+            raise BackupError(f"The files of {user_id} cannot be added: {error}") from error

@@ -1,0 +1,1 @@
+"""Replication: every database copied as it changes."""

@@ -1,0 +1,95 @@
+"""What we read and write in the place of the replicas ourselves: files, and moments."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from actors.layout import Layout
+from actors.replication.files import FileCopier
+from actors.replication.place import Place
+from bus.errors import BackupError
+from bus.settings import Settings
+from tests.ports import free_ports
+from tests.replication.s3 import bucket
+
+USER = "pb_user_=ann@x.y+z.db"
+BEGAN = "20261124T150632202916Z"
+
+
+@pytest.fixture(params=["directory", "bucket"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    """Return a directory or a bucket."""
+    if request.param == "directory":
+        (tmp_path / "replicas").mkdir()
+        yield Place(Settings(replica_url=str(tmp_path / "replicas")))
+        return
+    with bucket(tmp_path / "s3") as users:
+        yield Place(Settings(**users.settings()))  # type: ignore[arg-type]
+
+
+def test_generations_are_told_oldest_first(place: Place) -> None:
+    """By when they began; what else lies there is none, and other users' are others'."""
+    for path in (f"e00000002-{BEGAN}/0000/a.ltx", f"e00000001-{BEGAN}/0000/a.ltx", "storage/c/r/f"):
+        place.send(USER, path, BytesIO(b"x"))
+    place.send(f"{USER}2", f"e00000003-{BEGAN}/0000/a.ltx", BytesIO(b"x"))
+    began = datetime(2026, 11, 24, 15, 6, 32, 202916, tzinfo=UTC)
+
+    assert place.generations(USER) == dict.fromkeys(
+        [f"e00000001-{BEGAN}", f"e00000002-{BEGAN}"], began
+    )
+    assert place.generations("pb_user_nobody.db") == {}
+    assert place.written_at(USER, f"e00000001-{BEGAN}") is not None
+    assert place.written_at(USER, "e00000009-x") is None
+
+
+def test_a_file_comes_back_as_it_was(place: Place, tmp_path: Path) -> None:
+    """Or it is told that it is not there."""
+    content = os.urandom(300_000)
+    place.send(USER, "storage/c/r/f_x.bin", BytesIO(content))
+
+    assert place.files(USER) == {"storage/c/r/f_x.bin"}
+    assert place.fetch(USER, "storage/c/r/f_x.bin", tmp_path / "a" / "b")
+    assert (tmp_path / "a" / "b").read_bytes() == content
+    assert not place.fetch(USER, "storage/c/r/other", tmp_path / "c")
+
+
+def test_files_are_sent_once_when_the_database_has_changed(place: Place, tmp_path: Path) -> None:
+    """What is there stays, also for a new manager; links to elsewhere are no uploads."""
+    layout = Layout(root=tmp_path / "dbs", control=tmp_path / "dbs" / ".pblm")
+    data = layout.data("ann")
+    folder = data / "storage" / "c" / "r"
+    folder.mkdir(parents=True)
+    (data / "data.db").write_bytes(b"1")
+    (folder / "one").write_bytes(b"one")
+    (folder / "stolen").symlink_to("/etc/passwd")
+    (folder / "thumbs_one").mkdir()
+    (folder / "thumbs_one" / "small").write_bytes(b"made again")
+    copier = FileCopier(layout, place)
+
+    assert copier.copy("ann") == 1
+    (folder / "two").write_bytes(b"two")
+    assert copier.copy("ann") == 0
+    (data / "data.db").write_bytes(b"22")
+    assert copier.copy("ann") == 1
+    assert place.files(data.name) == {"storage/c/r/one", "storage/c/r/two"}
+    (folder / "one").unlink()
+    assert FileCopier(layout, place).copy("ann") == 0
+    assert place.files(data.name) == {"storage/c/r/one", "storage/c/r/two"}
+
+
+def test_a_bucket_that_is_not_there_says_so() -> None:
+    """An error that says what does not answer, and soon."""
+    settings = Settings(
+        replica_url="s3://bucket",
+        replica_endpoint=f"http://127.0.0.1:{free_ports(1)}",
+        replica_access_key_id="id",
+        replica_secret_access_key="secret",
+    )
+    with pytest.raises(BackupError, match="does not answer"):
+        Place(settings).generations(USER)
