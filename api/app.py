@@ -11,6 +11,7 @@ import falcon.inspect
 
 from api import problems
 from api.access import AccessResource
+from api.dashboard.resource import DashboardResource
 from api.fleet import FleetResource, HealthResource
 from api.guard import Guard
 from api.logs import LogResource
@@ -48,6 +49,7 @@ def create_app(bus: BusClient, settings: Settings, metrics: Metrics | None = Non
     app.set_error_serializer(problems.serialize_http_error)
     _add_calls_about_a_user(app, bus, settings, metrics)
     _add_calls_about_all(app, bus, metrics)
+    _add_dashboard(app, settings)
     metrics.expect_http(_calls(app), CODES)
     return app
 
@@ -91,6 +93,14 @@ def _add_calls_about_all(app: App, bus: BusClient, metrics: Metrics) -> None:
     described = OpenApiResource(OPERATIONS)
     app.add_route("/openapi.json", described, suffix="json")
     app.add_route("/docs", described, suffix="page")
+
+
+def _add_dashboard(app: App, settings: Settings) -> None:
+    dashboard = DashboardResource(settings)
+    app.add_route("/", dashboard)
+    app.add_route("/dashboard/about.json", dashboard, suffix="about")
+    app.add_route("/dashboard/{part}", dashboard, suffix="file")
+    app.add_route("/dashboard/{part}/{name}", dashboard, suffix="file")
 
 
 def _calls(app: App) -> Iterator[tuple[str, str]]:

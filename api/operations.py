@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from api import access, fleet, logs, metrics, monitor, ownership, readiness, replication, users
+from api.dashboard import resource as dashboard
 from api.openapi import resource
 
 OPERATIONS = (
@@ -15,6 +16,7 @@ OPERATIONS = (
     *logs.OPERATIONS,
     *metrics.OPERATIONS,
     *readiness.OPERATIONS,
+    *dashboard.OPERATIONS,
     *resource.OPERATIONS,
 )
 """In the order in which ``/docs`` shows them."""

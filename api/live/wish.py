@@ -64,6 +64,6 @@ def _after(text: str | None) -> int | None:
 
 
 def _usage(text: str | None) -> bool:
-    if text not in (None, "true", "false"):
-        raise InvalidRequest(f"usage={text!r}: takes true or false")
-    return text == "true"
+    if text not in (None, "0", "1"):
+        raise InvalidRequest(f"usage={text!r}: takes 0 or 1")
+    return text == "1"

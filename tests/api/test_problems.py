@@ -79,7 +79,6 @@ def test_when_to_come_again_is_said(client: TestClient, script: Script) -> None:
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("GET", "/"),
         ("GET", "/favicon.ico"),
         ("GET", "/api"),
         ("GET", "/api/users"),

@@ -18,7 +18,7 @@ class Caller:
 
     def __init__(self, port: int, token: str | None = None) -> None:
         self.url = f"http://127.0.0.1:{port}"
-        self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        self._headers = {} if token is None else {"Authorization": f"Bearer {token}".encode()}
 
     def call(
         self, method: str, path: str, *, timeout: float = 2 * PATIENCE, **content: Any

@@ -71,7 +71,7 @@ def test_what_is_measured_is_for_who_asks(live: Live) -> None:
     """With ``usage`` snapshot and events tell it; others hear nothing of it."""
     measured = sampled("alice").usage
     live.mind.instances["alice"] = msgspec.structs.replace(instance("alice"), usage=measured)
-    asks, other = live.listen("?usage=true"), live.listen()
+    asks, other = live.listen("?usage=1"), live.listen()
     assert asks.hear_news()["instances"]["alice"]["usage"]["memory_bytes"] == measured.memory_bytes
     assert "usage" not in other.hear_news()["instances"]["alice"]
     live.hub.publish(sampled("alice"))

@@ -1,0 +1,150 @@
+// The fleet as it is known here: what the snapshot said, and every event since.
+
+import { STATUSES, statusOf } from "./status.js";
+
+const RECENT = 60; // changes that are kept for "Just happened"
+const POINTS = 30; // samples kept per instance: five minutes at one in ten seconds
+
+export class Fleet {
+  instances = new Map();
+  usage = new Map(); // user -> { latest, points: [{cpu, memory}] }
+  recent = []; // newest first: { at, user, status, text, cause }
+  machine = null; // what /api/fleet says
+  totals = []; // {cpu, memory} of all instances, one per look at the machine
+  epoch = "";
+  seq = 0;
+  known = false;
+  #draft = null;
+  #ahead = 0; // ms by which the manager's clock is ahead of ours
+
+  /** `changed(what)` is called after every change; `told(entry)` for every change of status. */
+  constructor({ changed, told }) {
+    this.changed = changed;
+    this.told = told;
+  }
+
+  /** The time by the manager's clock. */
+  now() {
+    return new Date(Date.now() + this.#ahead);
+  }
+
+  /** Take a message of the live line. */
+  take(message) {
+    switch (message.event) {
+      case "snapshot":
+        this.#takePart(message);
+        return;
+      case "heartbeat":
+        this.#ahead = new Date(message.at) - Date.now();
+        break;
+      case "usage_sampled":
+        this.#takeUsage(message.user_id, message.usage);
+        this.changed();
+        return;
+      case "status_changed":
+        this.#put(message.instance);
+        this.#remember(message);
+        break;
+      case "instance_deleted":
+        if (message.instance) this.#put(message.instance);
+        else this.#drop(message.user_id);
+        break;
+      case "instance_undeleted":
+        this.#put(message.instance);
+        break;
+      case "instance_renamed":
+        this.#drop(message.user_id);
+        this.#put(message.instance);
+        break;
+      default:
+        if (message.reason) this.#note(message);
+    }
+    if (message.epoch === this.epoch) this.seq = Math.max(this.seq, message.seq);
+    if (message.event !== "heartbeat") this.changed();
+  }
+
+  /** Take all instances at once. */
+  replace(instances) {
+    const all = new Map(Object.entries(instances));
+    if (!this.known) this.#recall(all);
+    this.instances = all;
+    this.known = true;
+    for (const [user, instance] of all) if (instance.usage) this.#takeUsage(user, instance.usage);
+    for (const user of this.usage.keys()) if (!all.has(user)) this.usage.delete(user);
+    this.changed();
+  }
+
+  takeMachine(machine) {
+    this.machine = machine;
+    this.totals.push({ cpu: machine.cpu_percent, memory: machine.memory_bytes });
+    if (this.totals.length > 2 * POINTS) this.totals.shift();
+    this.changed();
+  }
+
+  /** How many are in each status; deleted ones are counted apart. */
+  counts() {
+    const counts = Object.fromEntries(STATUSES.map((status) => [status, 0]));
+    counts.Deleted = 0;
+    for (const instance of this.instances.values()) {
+      if (instance.deleted_at) counts.Deleted += 1;
+      else counts[statusOf(instance)] += 1;
+    }
+    return counts;
+  }
+
+  #takePart({ epoch, seq, part, parts, instances }) {
+    if (part === 1) this.#draft = {};
+    if (this.#draft === null) return;
+    Object.assign(this.#draft, instances);
+    if (part < parts) return;
+    this.epoch = epoch;
+    this.seq = seq;
+    this.replace(this.#draft);
+    this.#draft = null;
+  }
+
+  #put(instance) {
+    this.instances.set(instance.user_id, instance);
+  }
+
+  #drop(user) {
+    this.instances.delete(user);
+    this.usage.delete(user);
+  }
+
+  #takeUsage(user, usage) {
+    const known = this.usage.get(user) ?? { latest: null, points: [] };
+    known.latest = usage;
+    if (usage.cpu_percent !== null) {
+      known.points.push({ cpu: usage.cpu_percent, memory: usage.memory_bytes });
+      if (known.points.length > POINTS) known.points.shift();
+    }
+    this.usage.set(user, known);
+  }
+
+  #remember({ at, user_id: user, old, status, reason, instance }) {
+    const cause = instance.failure?.cause ?? null;
+    const entry = { at: new Date(at), user, old, status, text: reason, cause };
+    this.#push(entry);
+    this.told(entry);
+  }
+
+  #note({ at, user_id: user, reason }) {
+    this.#push({ at: new Date(at), user: user ?? null, status: null, text: reason, cause: null });
+  }
+
+  #push(entry) {
+    this.recent.unshift(entry);
+    this.recent.length = Math.min(this.recent.length, RECENT);
+  }
+
+  /** Begin the list of changes with the latest starts, so that it is not empty at first. */
+  #recall(all) {
+    const started = [...all.values()].filter((one) => one.started_at && one.status === "Running");
+    started.sort((a, b) => (a.started_at < b.started_at ? 1 : -1));
+    for (const one of started.slice(0, 12).reverse()) {
+      const text = one.restarts ? "It was started again" : "It was started";
+      this.#push({ at: new Date(one.started_at), user: one.user_id, status: "Running", text, cause: null });
+    }
+  }
+}

@@ -1,0 +1,43 @@
+"""Two thousand instances: the page stays quick, and says as much as with two."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.dashboard.browser import opened_page
+from tests.dashboard.crowd import crowd
+
+pytestmark = pytest.mark.timeout(120)
+
+WATCH = """() => {
+  window.longest = 0;
+  new PerformanceObserver((list) => {
+    window.longest = Math.max(window.longest, ...list.getEntries().map((one) => one.duration));
+  }).observe({ type: "longtask" });
+}"""
+"""Remembers the longest time, in ms, for which the page did not answer."""
+BEARABLE = 500
+"""ms; some 40 were measured on a quiet machine, and a test's may be busy."""
+
+
+def test_two_thousand_are_shown_searched_and_changed(browser: Browser) -> None:
+    """Only the rows that are seen exist; a storm of changes does not freeze the page."""
+    with crowd(2_000) as fleet, opened_page(browser, fleet.url) as page:
+        page.goto("/")
+        expect(page.get_by_role("heading", name="All 2,000 instances are running")).to_be_visible()
+        rows = page.locator("tbody tr")
+        expect(rows).to_have_count(50)
+        expect(page.get_by_text("of 2,000", exact=False).first).to_be_visible()
+        page.get_by_role("button", name="Next").click()
+        expect(rows.first).to_contain_text("user00050")
+        page.evaluate(WATCH)
+        fleet.stir(2_000)
+        fleet.fail("user01999")
+        expect(page.get_by_role("heading", name="1 instance has failed")).to_be_visible()
+        assert page.evaluate("window.longest") < BEARABLE
+        page.get_by_role("button", name=re.compile("1 Failed")).click()
+        expect(rows).to_have_count(1)
+        expect(rows).to_contain_text("user01999")
