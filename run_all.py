@@ -21,6 +21,7 @@ from api.live.wish import PATH
 from api.server import ApiServer
 from api.systemd import Notifier, Watchdog, watchdog_seconds
 from bus.hub import Hub
+from bus.logs import configure
 from bus.metrics import Metrics
 from bus.settings import Settings
 
@@ -104,9 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def serve(settings: Settings) -> int:
     """Run the manager until SIGINT, SIGTERM or SIGHUP."""
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
-    )
+    configure(settings.log_format)
     logging.getLogger("pykka").setLevel(logging.WARNING)
     os.umask(0o077)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

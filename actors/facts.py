@@ -7,9 +7,10 @@ about, and an actor ignores those of an earlier run.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from actors.proc import ExitStatus
+from bus import trace
 from bus.answers import Answer
 from bus.errors import PblmError
 from bus.requests import CloneInstance, Request
@@ -23,6 +24,8 @@ class Asked:
 
     request: Request
     reply: Reply
+    request_id: str = field(default_factory=trace.request_id)
+    """That of the call which the request belongs to; it is written beside what is logged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

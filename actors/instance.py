@@ -33,6 +33,7 @@ from actors.lifecycle import GONE, Lifecycle
 from actors.process import ManagedProcess
 from actors.records import Record
 from actors.services import Services
+from bus import trace
 from bus.answers import MetadataAnswer, RevokedAnswer, TokenAnswer
 from bus.causes import REMEDY, Remedy
 from bus.errors import Conflict, InstanceIOError, InternalError, NotFound, PblmError, Unavailable
@@ -68,9 +69,10 @@ class InstanceActor(pykka.ThreadingActor):
     def on_receive(self, message: object) -> None:
         """Take a request about this user, or a fact about its process."""
         match message:
-            case Asked(request=request, reply=reply):
+            case Asked(request=request, reply=reply, request_id=request_id):
                 try:
-                    self._serve(request, reply)
+                    with trace.serving(request_id):
+                        self._serve(request, reply)
                 except PblmError as error:
                     self._waiters.refuse([reply], error)
                 except Exception:

@@ -10,9 +10,11 @@ import msgspec
 
 from actors.records import Record
 from actors.services import Services
+from bus import trace
 from bus.errors import InstanceIOError
 from bus.events import StatusChanged
 from bus.instance import Instance
+from bus.logs import fields
 from bus.states import Desired, Status, may_follow
 
 log = logging.getLogger(__name__)
@@ -30,6 +32,8 @@ class StatusKeeper:
         self._user_id = user_id
         self._services = services
         self._record = services.store.get(user_id)
+        self._behalf = ""
+        """The id of the call on whose behalf the status changes, until that is done."""
 
     @property
     def known(self) -> bool:
@@ -93,7 +97,7 @@ class StatusKeeper:
         else:
             record = msgspec.structs.replace(self._record, **changes)
         self._put(record, strict=strict, entered=now)
-        log.info("%s: %s -> %s: %s", self._user_id, old, new, reason)
+        self._log(old, record)
         self._services.publish(
             StatusChanged(
                 at=now,
@@ -104,6 +108,29 @@ class StatusKeeper:
                 instance=record.instance(self._services.layout),
             )
         )
+
+    def _log(self, old: Status | None, record: Record) -> None:
+        """Write the one line about this change, with the call that it goes back to."""
+        self._behalf = trace.request_id() or self._behalf
+        log.info(
+            "%s: %s -> %s: %s",
+            self._user_id,
+            old,
+            record.status,
+            record.reason,
+            extra=fields(
+                user_id=self._user_id,
+                old=old,
+                status=record.status,
+                reason=record.reason,
+                cause=None if record.failure is None else record.failure.cause,
+                run=record.run,
+                pid=record.pid,
+                request_id=self._behalf,
+            ),
+        )
+        if record.status.value in (Status.FAILED.value, record.desired.value):
+            self._behalf = ""  # what was asked for is done: what comes now comes by itself
 
     def _put(self, record: Record, *, strict: bool, entered: datetime | None = None) -> None:
         try:

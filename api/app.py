@@ -22,6 +22,7 @@ from api.operations import OPERATIONS
 from api.ownership import OwnershipResource
 from api.readiness import ReadinessResource
 from api.replication import ReplicationResource
+from api.trace import Traced
 from api.users import UserResource, refuse_odd_path
 from bus.client import BusClient
 from bus.errors import PblmError
@@ -41,7 +42,7 @@ MAX_WAITING = 96
 def create_app(bus: BusClient, settings: Settings, metrics: Metrics | None = None) -> App:
     """Return the WSGI application that speaks to the manager over ``bus``."""
     metrics = metrics or Metrics()
-    middleware: list[Any] = [Counted(metrics), Guard(settings.api_token)]
+    middleware: list[Any] = [Traced(), Counted(metrics), Guard(settings.api_token)]
     app = falcon.App(middleware=middleware)
     app.req_options.keep_blank_qs_values = True
     app.add_error_handler(Exception, problems.on_bug)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import zmq
 
-from bus import codec
+from bus import codec, trace
 from bus.answers import Answer, ErrorAnswer
 from bus.errors import BusTimeout, Unavailable
 from bus.requests import Request
@@ -157,7 +157,8 @@ class _Line:
 
     def exchange(self, number: bytes, body: bytes, deadline: float) -> bytes | None:
         """Return the answer with this number; None when none came in time."""
-        self._send([number, body], deadline)
+        request_id = trace.request_id().encode()
+        self._send([number, request_id, body] if request_id else [number, body], deadline)
         while self._wait(zmq.POLLIN, deadline):
             frames: list[bytes] = self._socket.recv_multipart()
             if frames[0] == number:

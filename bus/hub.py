@@ -26,7 +26,7 @@ from typing import Any
 import msgspec
 import zmq
 
-from bus import codec
+from bus import codec, trace
 from bus.answers import Answer, ErrorAnswer, EventsAnswer
 from bus.claim import Claim
 from bus.client import BusClient
@@ -248,7 +248,8 @@ class Hub:
                 self._count(request, "ok")
                 reply(self._missed(request))
             else:
-                self._handler(request, reply)
+                with trace.serving(_request_id(frames)):
+                    self._handler(request, reply)
         except PblmError as error:
             self._refuse(error, reply)
         except Exception:
@@ -286,6 +287,12 @@ class Hub:
         if request.epoch == self.epoch:
             self._metrics.events_dropped.inc(max(0, self._seq - request.after))
         return EventsAnswer(epoch=self.epoch, head=self._seq, complete=complete, events=events)
+
+
+def _request_id(frames: list[bytes]) -> str:
+    """Return the id that a caller sent: behind its own address and its correlation id."""
+    text = frames[2].decode("ascii", "replace") if len(frames) > 2 else ""
+    return text if trace.is_sane(text) else ""
 
 
 def _nobody_home(request: Request, reply: Reply) -> None:

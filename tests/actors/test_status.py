@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import logging
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from actors.records import Record
 from actors.status import StatusKeeper
+from bus import trace
 from bus.causes import Cause
 from bus.errors import InstanceIOError
 from bus.events import StatusChanged
@@ -170,3 +172,36 @@ def test_the_instance_shows_what_users_may_see(house: House) -> None:
     kept.enter(Status.STOPPED, "stopped")
     assert (kept.instance.port, kept.instance.url) == (None, None)
     assert kept.instance.db_path == str(house.layout.data("alice"))
+
+
+def request_ids(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
+    """Return the statuses that were entered, and the call that each goes back to."""
+    told = [vars(record)["fields"] for record in caplog.records if record.name == "actors.status"]
+    return [(str(each["status"]), each["request_id"]) for each in told]
+
+
+def test_a_change_is_one_line_with_the_call_it_goes_back_to(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    """All the steps of a restart belong to the call that wanted it; a crash belongs to none."""
+    caplog.set_level(logging.INFO, logger="actors.status")
+    with trace.serving("first"):
+        house.init("alice")
+    house.ready("alice")
+    with trace.serving("second"):
+        house.init("alice", force_restart=True)
+    house.end("alice")
+    house.ready("alice")
+    house.end("alice", -9)
+    house.ready("alice")
+    assert request_ids(caplog) == [
+        ("Starting", "first"),
+        ("Running", "first"),
+        ("Stopping", "second"),
+        ("Stopped", "second"),
+        ("Starting", "second"),
+        ("Running", "second"),
+        ("Failed", ""),
+        ("Starting", ""),
+        ("Running", ""),
+    ]

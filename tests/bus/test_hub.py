@@ -10,16 +10,17 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 import zmq
 
-from bus import codec
+from bus import codec, trace
 from bus.answers import ErrorAnswer, HealthAnswer, InstanceAnswer
 from bus.client import BusClient
 from bus.errors import InternalError, NoPorts, Unavailable
-from bus.hub import MAX_MESSAGE, Hub
-from bus.requests import GetHealth, GetInstance, InitInstance, StopInstance
+from bus.hub import MAX_MESSAGE, Hub, Reply
+from bus.requests import GetHealth, GetInstance, InitInstance, Request, StopInstance
 from tests.bus.conftest import Bus
 from tests.bus.parts import NEVER, NOW, PATIENCE, Endpoints, Script, changed, instance, open_files
 
@@ -295,3 +296,47 @@ def test_refusals_are_logged_without_a_trace(
     (record,) = [each for each in caplog.records if each.name == "bus.hub"]
     assert record.levelno == logging.WARNING
     assert record.exc_info is None
+
+
+class Overheard(Script):
+    """A script that notes which request id each request came with."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.request_ids: SimpleQueue[str] = SimpleQueue()
+
+    def __call__(self, request: Request, reply: Reply) -> None:
+        self.request_ids.put(trace.request_id())
+        reply(HealthAnswer(total_instances=0, running_instances=0, at=NOW))
+
+
+def test_a_request_id_goes_along(bus: Bus) -> None:
+    """It comes with the client's own call, by a socket as by the short way, and ends with it."""
+    overheard = Overheard()
+    hub = bus.hub(overheard)
+    with hub.client() as local:
+        for client in (bus.client(), local):
+            with trace.serving("call-7"):
+                client.ask(GetHealth(), HealthAnswer)
+            client.ask(GetHealth(), HealthAnswer)
+            assert [overheard.request_ids.get_nowait() for _ in range(2)] == ["call-7", ""]
+
+
+@pytest.mark.parametrize(
+    ("frames", "request_id"),
+    [
+        ([b"1", b"my-id"], "my-id"),
+        ([b"1"], ""),
+        ([b"1", b"no id\n"], ""),
+        ([b"1", b"\xff"], ""),
+        ([b"1", b""], ""),
+    ],
+)
+def test_a_request_id_is_a_frame_of_its_own(bus: Bus, frames: list[bytes], request_id: str) -> None:
+    """Between the correlation id and the request; what cannot be one is passed over, and echoed."""
+    overheard = Overheard()
+    bus.hub(overheard)
+    dealer = bus.socket(zmq.DEALER, bus.endpoints.command)
+    dealer.send_multipart([*frames, b'{"type":"GetHealth"}'])
+    assert dealer.recv_multipart()[:-1] == frames
+    assert overheard.request_ids.get_nowait() == request_id
