@@ -55,9 +55,9 @@ def test_calls_are_counted_by_route_and_code(
 
 def test_what_is_asked_for_at_random_makes_no_series(client: TestClient, metrics: Metrics) -> None:
     """Unknown paths and methods are counted, under one name each."""
-    for path in ("/", "/nowhere", "/api/users/a/b/pb_status", "/api/users/alice/nothing"):
+    for path in ("/nothing", "/nowhere", "/api/users/a/b/pb_status", "/api/users/alice/nothing"):
         client.simulate_get(path)
-    client.simulate_request("PROPFIND", "/nowhere")
+    client.simulate_request("TRACE", "/nowhere")
     assert calls(metrics, 404, "unmatched") + calls(metrics, 400, "unmatched") == 4
     samples = {
         (sample.labels["method"], sample.labels["route"])
