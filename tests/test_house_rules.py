@@ -38,6 +38,7 @@ HOMES = {
     "psutil": ("actors/monitor/",),
     "prometheus_client": ("bus/metrics/",),
     "subprocess": ("actors/process.py",),
+    "obstore": ("actors/replication/place.py",),
     "sqlite3": ("actors/store.py", "actors/data/database.py"),
     "asyncio": ("actors/clock.py", "actors/health.py", "api/live/"),
     "websockets": ("api/live/",),

@@ -12,11 +12,14 @@ import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from actors.data.storage import opened_files
 from actors.layout import Layout, directory_name
-from actors.replication.place import Place
 from bus.errors import BackupError
+
+if TYPE_CHECKING:
+    from actors.replication.place import Place
 
 Look = tuple[tuple[int, int, int], ...]
 

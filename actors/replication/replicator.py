@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import pykka
 
@@ -15,7 +16,6 @@ from actors.facts import Asked, Reply
 from actors.layout import directory_name
 from actors.replication.facts import FilesCopied, FilesDue, FilesForgotten, LookDue
 from actors.replication.files import FileCopier
-from actors.replication.place import Place
 from actors.replication.replicas import Replicas
 from actors.services import Services
 from bus.answers import Answer, ErrorAnswer, ReplicaAnswer, ReplicaGeneration
@@ -23,6 +23,9 @@ from bus.errors import Conflict, InternalError, NotFound, PblmError
 from bus.events import Event, InstanceDeleted, InstanceRenamed
 from bus.requests import GetReplica, InitInstance
 from bus.states import Status
+
+if TYPE_CHECKING:
+    from actors.replication.place import Place
 
 LOOK = 2.0
 """Seconds between two looks at which file each database is."""
@@ -171,6 +174,8 @@ def make_replicator(services: Services) -> Capability:
     """Return the capability of replicas, begun."""
     if services.replicas is None:
         return _capability(NoReplicator.start())
+    from actors.replication.place import Place  # obstore is there where it is wanted only
+
     ref = Replicator.start(services, services.replicas, Place(services.settings))
     ref.tell(LookDue())
     ref.tell(FilesDue())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from actors.data.contents import file_references
 from actors.data.database import UserDataError
@@ -11,9 +12,11 @@ from actors.data.storage import link_files, stored_files
 from actors.layout import Layout, directory_name, make_private_directory
 from actors.process import run_program
 from actors.replication import litestream
-from actors.replication.place import Place
 from bus.errors import BackupError, InvalidBackup
 from bus.settings import Settings
+
+if TYPE_CHECKING:
+    from actors.replication.place import Place
 
 TIMEOUT = 3600.0
 """How long Litestream may take to put a database together, in seconds."""

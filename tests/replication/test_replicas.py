@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shlex
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -195,6 +197,12 @@ def test_the_name_of_a_generation_tells_when_it_began() -> None:
     assert name < Generation(place="/r", epoch=101, began=began).name
     for other in ("storage", "e1-x", "x00000001-20261124T150001000005Z"):
         assert began_at(other) is None
+
+
+def test_a_house_that_does_not_replicate_needs_nothing_of_it() -> None:
+    """The extra that brings what copies files is asked for only where something is copied."""
+    script = "import run_all, sys; sys.exit('obstore' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 
 def test_without_litestream_the_launch_is_refused(tmp_path: Path) -> None:
