@@ -20,7 +20,7 @@ from api.monitor import MonitorResource
 from api.openapi.resource import OpenApiResource
 from api.operations import OPERATIONS
 from api.ownership import OwnershipResource
-from api.readiness import ReadinessResource
+from api.probes import ProbeResource
 from api.replication import ReplicationResource
 from api.trace import Traced
 from api.users import UserResource, refuse_odd_path
@@ -88,9 +88,9 @@ def _add_calls_about_all(app: App, bus: BusClient, metrics: Metrics) -> None:
     app.add_route("/api/pb_instances", FleetResource(bus))
     app.add_route("/health/pb", HealthResource(bus))
     app.add_route("/metrics", MetricsResource(metrics))
-    readiness = ReadinessResource(bus)
-    app.add_route("/livez", readiness, suffix="live")
-    app.add_route("/readyz", readiness, suffix="ready")
+    probes = ProbeResource(bus)
+    app.add_route("/livez", probes, suffix="live")
+    app.add_route("/readyz", probes, suffix="ready")
     described = OpenApiResource(OPERATIONS)
     app.add_route("/openapi.json", described, suffix="json")
     app.add_route("/docs", described, suffix="page")

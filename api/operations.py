@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api import access, fleet, logs, metrics, monitor, ownership, readiness, replication, users
+from api import access, fleet, logs, metrics, monitor, ownership, probes, replication, users
 from api.dashboard import resource as dashboard
 from api.openapi import resource
 
@@ -15,7 +15,7 @@ OPERATIONS = (
     *monitor.OPERATIONS,
     *logs.OPERATIONS,
     *metrics.OPERATIONS,
-    *readiness.OPERATIONS,
+    *probes.OPERATIONS,
     *dashboard.OPERATIONS,
     *resource.OPERATIONS,
 )

@@ -29,6 +29,7 @@ COMMANDS: dict[str, str] = {
     "undelete": "api.cli.ownership:undelete",
     "rename": "api.cli.ownership:rename",
     "clone": "api.cli.ownership:clone",
+    "ready": "api.cli.ready:ready",
     "completion": "api.cli.completion:completion",
 }
 """Where each command is; the order is that of the help."""

@@ -87,6 +87,13 @@ def test_what_goes_wrong_has_an_exit_status(
     assert says in ended.err
 
 
+def test_a_manager_is_ready(pblm: Shell) -> None:
+    """A health check goes by the exit status."""
+    ended = pblm("ready")
+    assert (ended.status, ended.out) == (0, "ready\n")
+    assert pblm("ready", "--json").json == {"status": "ready", "reasons": []}
+
+
 def test_no_manager_runs(closed_manager: Manager) -> None:
     """It says at once where it looked, and how to start one."""
     ended = Shell(closed_manager)("ls")
