@@ -9,7 +9,7 @@ RUN python -m venv /opt/pblm && /opt/pblm/bin/pip install --no-cache-dir .
 
 FROM python:3.13-slim
 COPY --from=build /opt/pblm /opt/pblm
-RUN useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin pblm \
+RUN useradd --uid 10001 --no-create-home --home-dir /data --shell /usr/sbin/nologin pblm \
     && install -d -o pblm -g pblm -m 0700 /data
 USER 10001
 WORKDIR /data
