@@ -100,6 +100,12 @@ def family(pid: int) -> tuple[int, ...]:
     return tuple(found)
 
 
+def server(pid: int) -> int:
+    """Return who of the family serves: a child of ``pid``, or itself."""
+    children = (each for each in family(pid)[1:] if served_directory(each))
+    return next(children, pid)
+
+
 def leader(pid: int) -> int:
     """Return the process whose session ``pid`` is in; what we spawn leads one, with its children.
 

@@ -69,7 +69,7 @@ class HealthWatch:
         self._strikes += 1
         if self._strikes == 1:
             self._since = self._services.clock.monotonic()
-            self._activity = proc.activity(self._pid)
+            self._activity = proc.activity(proc.server(self._pid))
         what = problem.what
         log.warning("%s: health check failed, strike %d: %s", self._user_id, self._strikes, what)
         if self._strikes >= STRIKES and not (problem.silent and self._only_slow()):
@@ -82,7 +82,7 @@ class HealthWatch:
     def _only_slow(self) -> bool:
         """Whether the process may be healthy, and short of CPU time."""
         silence = self._services.clock.monotonic() - self._since
-        now = proc.activity(self._pid)
+        now = proc.activity(proc.server(self._pid))
         if silence >= STALL or now is None or self._activity is None:
             return silence < STALL
         return now - self._activity > IDLE * silence

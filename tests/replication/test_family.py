@@ -70,6 +70,7 @@ def test_a_parent_serves_through_its_child(
         child, port = map(int, signal.wait().split())
 
         assert proc.family(parent.pid) == (parent.pid, child)
+        assert proc.server(parent.pid) == proc.server(child) == child
         assert proc.leader(child) == proc.leader(parent.pid) == parent.pid
         assert serves(parent.pid, port, data)
         assert not serves(os.getpid(), port, data)
