@@ -17,8 +17,10 @@ from collections.abc import Callable
 from actors import proc, recipe
 from actors.data.guard import check_data
 from actors.facts import (
+    ClaimPort,
     InstanceReady,
     PortReserved,
+    ReleasePort,
     ReservePort,
     RunFact,
     SlotGranted,
@@ -28,6 +30,7 @@ from actors.facts import (
 from actors.isolation.isolation import give
 from actors.layout import make_private_directory
 from actors.lock import DirectoryLock
+from actors.nursery.spares import move_in
 from actors.proc import ProcessIdentity
 from actors.process import ManagedProcess
 from actors.records import Record
@@ -79,7 +82,7 @@ class StartAttempt:
         """Take the step that ``fact`` allows; return the process once it is spawned."""
         match fact:
             case SlotGranted():
-                self._reserve_port()
+                return self._begin()
             case PortReserved(port=port):
                 return self._port_reserved(port)
             case StrayGone() if self._evicting:
@@ -123,6 +126,30 @@ class StartAttempt:
         self._services.health.await_ready(
             process, port, data, new=record.identity is None, ready=ready
         )
+
+    def _begin(self) -> ManagedProcess | None:
+        """Take a spare for a user who is new, if there is one; else begin with the port."""
+        record, services = self._record(), self._services
+        spare = services.spares.take() if record.identity is None else None
+        if spare is not None and not move_in(spare, record.user_id, services.layout):
+            services.spares.add(spare)
+            spare = None
+        if spare is None:
+            self._reserve_port()
+            return None
+        LocalState(services.layout.replication(record.user_id)).forget()  # as when it is spawned
+        self.port = spare.port
+        services.ports.tell(ReleasePort(user_id=spare.name))
+        services.ports.tell(ClaimPort(user_id=record.user_id, port=spare.port))
+        ready = InstanceReady(run=self.run, identity=spare.identity)
+        services.health.introduce(
+            spare.process,
+            spare.port,
+            services.layout.data(record.user_id),
+            services.template.app_name(record.user_id),
+            lambda: self._tell(ready),
+        )
+        return spare.process
 
     def _reserve_port(self) -> None:
         record = self._record()

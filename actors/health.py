@@ -18,9 +18,11 @@ from actors import proc
 from actors.clock import LoopClock
 from actors.data.database import UserDataError
 from actors.data.operator import Operator
+from actors.data.tokens import SUPERUSERS, mint
 from actors.data.userdata import read_identity
 from actors.facts import Problem
 from actors.process import ManagedProcess
+from bus.errors import PblmError
 from bus.metrics import Metrics
 from bus.stopwatch import Stopwatch
 
@@ -139,6 +141,39 @@ class HealthChecker:
             return lambda: ready(identity)
 
         self._clock.run(self._await_ready(process, port, look))
+
+    def introduce(
+        self, process: ManagedProcess, port: int, data: Path, name: str, ready: Callable[[], None]
+    ) -> None:
+        """Name the application of a PocketBase that runs, then call ``ready``; else end it.
+
+        That it takes our token and the settings proves that it serves ``data``.
+        """
+
+        def run() -> None:
+            try:
+                rename()
+            except (requests.RequestException, PblmError):
+                log.exception("pid %d, on port %d, cannot be named", process.pid, port)
+                process.kill()
+            else:
+                ready()
+
+        def rename() -> None:
+            token = mint(
+                data, collection=SUPERUSERS, record_id=None, now=self._clock.now(), seconds=60
+            ).token
+            with requests.Session() as session:
+                session.trust_env = False
+                answer = session.patch(
+                    f"http://127.0.0.1:{port}/api/settings",
+                    json={"meta": {"appName": name}},
+                    headers={"Authorization": token},
+                    timeout=self._timeout,
+                )
+                answer.raise_for_status()
+
+        self.run(run)
 
     def close(self) -> None:
         """End the threads, after the probes under way."""

@@ -75,7 +75,21 @@ def executable(pid: int) -> str | None:
 
 
 def served_directory(pid: int) -> str | None:
-    """Return the data directory of a ``pocketbase serve`` process, or None when it is none."""
+    """Return the data directory of a ``pocketbase serve`` process, or None when it is none.
+
+    Where a link was named, it is the directory that the link leads to.
+    """
+    directory = _named_directory(pid)
+    return None if directory is None else _link(directory) or directory
+
+
+def named_directories() -> set[str]:
+    """Return the data directories of all ``pocketbase serve`` processes, as they were named."""
+    pids = [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
+    return {directory for pid in pids if (directory := _named_directory(pid)) is not None}
+
+
+def _named_directory(pid: int) -> str | None:
     try:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
     except OSError:

@@ -100,6 +100,11 @@ class ManagedProcess:
         said = without_dump(output)[-LAST_OUTPUT:]
         return redacted(said.decode(errors="replace")).strip()
 
+    def writes_to(self, log: Path) -> None:
+        """The file that it writes to has another name now."""
+        with self._log_lock:
+            self._log = log
+
     def rotate_log(self, *, largest: int, parts: int) -> int:
         """Have the file that it writes to begin anew if it is too large: see :func:`files.rotate`.
 

@@ -18,6 +18,7 @@ from actors.isolation.isolation import Isolation
 from actors.layout import Layout
 from actors.monitor.book import UsageBook
 from actors.nursery.seeds import Seeds
+from actors.nursery.spares import Spares
 from actors.ports import PortRegistry
 from actors.process import Processes
 from actors.replication.replicas import Replicas
@@ -47,6 +48,7 @@ class Services:
     template: Template
     operator: Operator | None
     seeds: Seeds
+    spares: Spares
     isolation: Isolation
     usage: UsageBook
     metrics: Metrics

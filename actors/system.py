@@ -30,6 +30,7 @@ from actors.monitor.monitor import monitor
 from actors.monitor.readings import read_fleet
 from actors.nursery.nursery import nursery
 from actors.nursery.seeds import Seeds
+from actors.nursery.spares import Spares
 from actors.ports import PortRegistry
 from actors.process import Processes, pocketbase_version
 from actors.replication.replicas import make_replicas
@@ -160,6 +161,7 @@ class ActorSystem:
             template=self.template,
             operator=self.operator,
             seeds=Seeds(self.template),
+            spares=Spares(),
             isolation=self.isolation,
             usage=self.usage,
             metrics=self.metrics,

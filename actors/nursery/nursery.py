@@ -32,6 +32,7 @@ from actors.data.template import TYPES_HEAD
 from actors.data.userdata import renew_secrets
 from actors.isolation.isolation import give
 from actors.layout import PASSABLE, PRIVATE, make_directory, make_private_directory
+from actors.nursery.warmer import SPARES, SpareFact, Warmer
 from actors.process import ManagedProcess
 from actors.services import Services
 from bus.errors import PblmError
@@ -83,6 +84,7 @@ class Nursery(pykka.ThreadingActor):
         self._process: ManagedProcess | None = None
         self._timeout: Timer | None = None
         self._uid: int | None = None
+        self._warmer = Warmer(services, self._tell)
 
     def on_receive(self, message: object) -> None:
         """Go on; a trouble of the nursery is nobody else's."""
@@ -94,6 +96,9 @@ class Nursery(pykka.ThreadingActor):
                     self._fill()
                 case DraftEnded(well=well):
                     self._draft_ended(well=well)
+                case SpareFact():
+                    self._warmer.learn(message)
+                    self._fill()
         except (OSError, PblmError, UserDataError, msgspec.MsgspecError) as error:
             log.warning("new users begin without a seed: %s", error)
 
@@ -101,11 +106,13 @@ class Nursery(pykka.ThreadingActor):
         """End what runs."""
         if self._process is not None:
             self._process.kill()
+        self._warmer.close()
 
     def _begin(self) -> None:
         """Throw away what another version or template needed; go on with what is there."""
+        self._warmer.begin()
         for path in self._services.layout.nursery.iterdir():
-            if path != self._home:
+            if path not in (self._home, self._services.layout.nursery / SPARES):
                 shutil.rmtree(path)
         if self._refusal.exists():
             log.warning("new users begin without a seed: %s", self._refusal.read_text())
@@ -123,6 +130,8 @@ class Nursery(pykka.ThreadingActor):
         if self._origin.exists():
             while len(self._seeds) < self._services.settings.seeds:
                 self._seeds.add(self._sow())
+            if self._warmer.warm():
+                self._later(REFILL)
         elif self._services.queue.busy:
             self._later(QUIET)
         else:
@@ -227,9 +236,11 @@ def nursery(services: Services) -> Capability:
 
     def close() -> None:
         ref.stop()
+        services.spares.end()
 
     if services.settings.seeds and services.version is not None:
         services.seeds.on_taken(taken)
+        services.spares.on_taken(taken)
         ref.tell(Begin())
     return Capability(owner=ref, requests=(), close=close)
 

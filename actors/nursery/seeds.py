@@ -38,14 +38,23 @@ class Seeds:
         """Have one more."""
         self._ready.append(seed)
 
+    def take(self) -> Path | None:
+        """Return one that is nobody else's from now on, or None when there is none."""
+        try:
+            seed = self._ready.popleft()
+        except IndexError:
+            return None
+        if self._on_taken is not None:
+            self._on_taken()
+        return seed
+
     def plant(self, user_id: str, data: Path) -> bool:
         """Make one the new user's ``data``, which is an empty directory.
 
         False when there is none, or it cannot be: PocketBase makes its own then.
         """
-        try:
-            seed = self._ready.popleft()
-        except IndexError:
+        seed = self.take()
+        if seed is None:
             return False
         try:
             put_app_name(seed, self._template.app_name(user_id))
@@ -53,7 +62,4 @@ class Seeds:
         except (OSError, UserDataError) as error:
             log.warning("%s: begins without a seed: %s", user_id, error)
             return False
-        finally:
-            if self._on_taken is not None:
-                self._on_taken()
         return True

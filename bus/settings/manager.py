@@ -42,6 +42,13 @@ class Settings(
 ):
     """The settings; each field's metadata holds its variable and what it takes."""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        limits = (self.memory_limit_mib, self.cpu_weight, self.open_files_limit)
+        if self.spares and (self.isolation != "none" or any(limit is not None for limit in limits)):
+            takes = "0 with PB_ISOLATION=uid or limits: a process has its uid and group for life"
+            raise refusal("PB_SPARES", str(self.spares), takes)
+
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Settings:
         """Read the settings; raise :class:`SettingsError` naming the variable that is wrong.

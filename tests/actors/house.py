@@ -23,6 +23,7 @@ from actors.isolation.isolation import Isolation
 from actors.layout import Layout
 from actors.monitor.book import UsageBook
 from actors.nursery.seeds import Seeds
+from actors.nursery.spares import Spares
 from actors.ports import PortRegistry
 from actors.records import Record
 from actors.replication.replicas import make_replicas
@@ -118,6 +119,7 @@ class House:
             template=template,
             operator=None,
             seeds=Seeds(template),
+            spares=Spares(),
             isolation=Isolation(self.settings, self.layout, set()),
             usage=UsageBook(),
             metrics=Metrics(),

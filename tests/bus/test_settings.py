@@ -165,3 +165,12 @@ def test_every_group_is_part_of_the_settings() -> None:
     """No group is forgotten in the list, or among the bases."""
     named = {each.name for group in GROUPS for each in fields(group)}
     assert named == {each.name for each in fields(Settings)}
+
+
+@pytest.mark.parametrize(
+    "other", [{"PB_SEEDS": "0"}, {"PB_ISOLATION": "uid"}, {"PB_MEMORY_LIMIT_MIB": "512"}]
+)
+def test_what_does_not_go_with_spares_is_refused(other: dict[str, str]) -> None:
+    """A spare begins as a seed, and keeps the uid and the limits that it was started with."""
+    with pytest.raises(SettingsError, match="PB_SPARES='1': takes 0 with PB_"):
+        Settings.from_environ({"PB_SPARES": "1", **other})

@@ -45,6 +45,7 @@ GOOD: list[tuple[str, str, str, object]] = [
     ("PB_CPU_WEIGHT", "10000", "cpu_weight", 10_000),
     ("PB_OPEN_FILES_LIMIT", "64", "open_files_limit", 64),
     ("PB_SEEDS", "0", "seeds", 0),
+    ("PB_SPARES", "2", "spares", 2),
     ("PB_DELETE_GRACE", "0", "delete_grace", 0.0),
 ]
 NEEDS = {
@@ -111,5 +112,6 @@ BAD: list[tuple[str, str]] = [
     ("PB_CPU_WEIGHT", "10001"),
     ("PB_OPEN_FILES_LIMIT", "few"),
     ("PB_SEEDS", "-1"),
+    ("PB_SPARES", "some"),
     ("PB_DELETE_GRACE", "-1"),
 ]
