@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import http.client
 import itertools
 import logging
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import requests
+import msgspec
 
 from actors import proc
 from actors.clock import LoopClock
@@ -38,24 +38,38 @@ READY_REQUEST = (
 
 Ready = Callable[[str | None], None]
 
-_thread = threading.local()
 log = logging.getLogger(__name__)
 
 
-def check_health(port: int, *, timeout: float) -> None:
-    """Raise :class:`requests.RequestException` unless PocketBase on ``port`` answers its health.
+class BadAnswer(Exception):
+    """PocketBase answered, and not with success."""
 
-    ``OPTIONS`` leaves no row in the user's own request log, where ``GET`` and ``HEAD`` leave one.
+
+def check_health(port: int, *, timeout: float) -> None:
+    """Raise :class:`BadAnswer`, :class:`OSError` or :class:`http.client.HTTPException` if it must.
+
+    That is, unless PocketBase on ``port`` answers its health. ``OPTIONS`` leaves no row in the
+    user's own request log, where ``GET`` and ``HEAD`` leave one.
     """
-    session = getattr(_thread, "session", None)
-    if session is None:
-        session = _thread.session = requests.Session()
-        session.trust_env = False  # no proxy stands between us and loopback
-        session.headers = {"Connection": "close", "User-Agent": "pblm"}
-    response = session.request(
-        "OPTIONS", f"http://127.0.0.1:{port}/api/health", timeout=timeout, allow_redirects=False
-    )
-    response.raise_for_status()
+    _ask(port, "OPTIONS", "/api/health", timeout=timeout)
+
+
+def _ask(
+    port: int, method: str, path: str, *, timeout: float, body: object = None, token: str = ""
+) -> None:
+    """Ask PocketBase, on a connection of its own; by hand, as nobody else is asked."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    headers = {"Connection": "close", "User-Agent": "pblm"}
+    if token:
+        headers |= {"Authorization": token, "Content-Type": "application/json"}
+    try:
+        content = None if body is None else msgspec.json.encode(body)
+        connection.request(method, path, content, headers)
+        status = connection.getresponse().status
+    finally:
+        connection.close()
+    if not 200 <= status < 300:
+        raise BadAnswer(f"it answers {status}")
 
 
 def serves(pid: int, port: int, data: Path) -> bool:
@@ -107,9 +121,11 @@ class HealthChecker:
     def _problem(self, port: int) -> Problem | None:
         try:
             check_health(port, timeout=self._timeout)
-        except requests.Timeout:
+        except TimeoutError:
             return Problem(what=f"no answer within {self._timeout:g} s", silent=True)
-        except requests.RequestException as error:
+        except BadAnswer as answer:
+            return Problem(what=str(answer), silent=False)
+        except (OSError, http.client.HTTPException) as error:
             return Problem(what=type(error).__name__, silent=False)
         except Exception as error:  # unreported, this would have been the last check of it
             log.exception("health check of port %d", port)
@@ -151,27 +167,17 @@ class HealthChecker:
         """
 
         def run() -> None:
+            now = self._clock.now()
             try:
-                rename()
-            except (requests.RequestException, PblmError):
+                token = mint(data, collection=SUPERUSERS, record_id=None, now=now, seconds=60).token
+                meta = {"meta": {"appName": name}}
+                timeout = self._timeout
+                _ask(port, "PATCH", "/api/settings", timeout=timeout, body=meta, token=token)
+            except (BadAnswer, OSError, http.client.HTTPException, PblmError):
                 log.exception("pid %d, on port %d, cannot be named", process.pid, port)
                 process.kill()
             else:
                 ready()
-
-        def rename() -> None:
-            token = mint(
-                data, collection=SUPERUSERS, record_id=None, now=self._clock.now(), seconds=60
-            ).token
-            with requests.Session() as session:
-                session.trust_env = False
-                answer = session.patch(
-                    f"http://127.0.0.1:{port}/api/settings",
-                    json={"meta": {"appName": name}},
-                    headers={"Authorization": token},
-                    timeout=self._timeout,
-                )
-                answer.raise_for_status()
 
         self.run(run)
 

@@ -34,7 +34,7 @@ HOMES = {
     "click": ("api/cli/",),
     "rich": ("api/cli/",),
     "waitress": ("api/",),
-    "requests": ("actors/health.py",),
+    "http": ("actors/health.py", "api/"),
     "psutil": ("actors/monitor/",),
     "prometheus_client": ("bus/metrics/",),
     "subprocess": ("actors/process.py",),

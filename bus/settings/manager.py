@@ -44,9 +44,18 @@ class Settings(
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        limits = (self.memory_limit_mib, self.cpu_weight, self.open_files_limit)
-        if self.spares and (self.isolation != "none" or any(limit is not None for limit in limits)):
-            takes = "0 with PB_ISOLATION=uid or limits: a process has its uid and group for life"
+        self._check_spares()
+
+    def _check_spares(self) -> None:
+        """A process has its uid, its limits and its parent for life, and a spare is nobody's."""
+        for_life = (
+            self.memory_limit_mib,
+            self.cpu_weight,
+            self.open_files_limit,
+            self.replica_url,
+        )
+        if self.spares and (self.isolation != "none" or any(each is not None for each in for_life)):
+            takes = "0 with PB_ISOLATION=uid, limits or PB_REPLICA_URL: a process has them for life"
             raise refusal("PB_SPARES", str(self.spares), takes)
 
     @classmethod

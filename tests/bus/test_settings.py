@@ -168,7 +168,13 @@ def test_every_group_is_part_of_the_settings() -> None:
 
 
 @pytest.mark.parametrize(
-    "other", [{"PB_SEEDS": "0"}, {"PB_ISOLATION": "uid"}, {"PB_MEMORY_LIMIT_MIB": "512"}]
+    "other",
+    [
+        {"PB_SEEDS": "0"},
+        {"PB_ISOLATION": "uid"},
+        {"PB_MEMORY_LIMIT_MIB": "512"},
+        {"PB_REPLICA_URL": "replicas"},
+    ],
 )
 def test_what_does_not_go_with_spares_is_refused(other: dict[str, str]) -> None:
     """A spare begins as a seed, and keeps the uid and the limits that it was started with."""
