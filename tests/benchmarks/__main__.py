@@ -16,7 +16,18 @@ from pathlib import Path
 from types import FrameType
 
 from bus.settings import find_pocketbase
-from tests.benchmarks import burst, bus_reads, ends, events, fleet, idle, kill, reads, starts
+from tests.benchmarks import (
+    burst,
+    bus_reads,
+    ends,
+    events,
+    fleet,
+    idle,
+    kill,
+    reads,
+    sleeping,
+    starts,
+)
 from tests.benchmarks.peers import compare
 from tests.benchmarks.plan import FULL, QUICK, Plan
 from tests.benchmarks.table import Row, markdown, text
@@ -32,6 +43,7 @@ ROWS: dict[str, Callable[[Plan], list[Row]]] = {
     "ends": ends.measure,
     "fleet": fleet.measure,
     "idle": idle.measure,
+    "sleeping": sleeping.measure,
 }
 
 

@@ -22,6 +22,7 @@ class Counts:
     idle_seconds: float
     rounds_of_peers: int
     burst: int
+    sleeping: int
 
 
 FULL = Counts(
@@ -35,6 +36,7 @@ FULL = Counts(
     idle_seconds=30,
     rounds_of_peers=20,
     burst=20_000,
+    sleeping=10_000,
 )
 QUICK = Counts(
     starts=8,
@@ -47,6 +49,7 @@ QUICK = Counts(
     idle_seconds=5,
     rounds_of_peers=3,
     burst=2_000,
+    sleeping=1_000,
 )
 
 
