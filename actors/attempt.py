@@ -3,8 +3,13 @@
 ::
 
     join the queue --SlotGranted--> ask for a port --PortReserved--> check, lock, spawn
-                                          ^                               |
-                                          +--- port taken by another -----+
+                                          ^                            |   ^      |
+                                          |   another PocketBase than  |   |      |
+                                          |   before: copy the data <--+   |      |
+                                          |             `----DataCopied----+      |
+                                          |                                       |
+                                          +--- port taken by another, or ---------+
+                                               a first start that failed
 
 A step that cannot be taken raises a :class:`bus.errors.StartError`.
 """
@@ -18,12 +23,14 @@ from actors import proc, recipe
 from actors.data.guard import check_data
 from actors.facts import (
     ClaimPort,
+    DataCopied,
     InstanceReady,
     PortReserved,
     ReleasePort,
     ReservePort,
     RunFact,
     SlotGranted,
+    StartTimedOut,
     StrayGone,
     StrayTimedOut,
 )
@@ -37,8 +44,10 @@ from actors.records import Record
 from actors.replication.generation import LocalState
 from actors.services import Services
 from actors.timers import Timers
-from bus.causes import Cause
-from bus.errors import NoPorts, ProcessError
+from actors.versions.shelf import Binary
+from actors.versions.upgrade import Upgrade
+from bus.causes import REMEDY, Cause, Remedy
+from bus.errors import NoPorts, ProcessError, StartError, StartTimeout
 
 LOCK_LOOKS = 20
 LOCK_LOOK = 0.05
@@ -63,9 +72,11 @@ class StartAttempt:
         tell: Callable[[RunFact], None],
         *,
         run: int,
+        binary: Binary,
     ) -> None:
-        """``record`` gives the user's record as it is then."""
+        """``record`` gives the user's record as it is then; ``binary`` is what is started."""
         self.run = run
+        self.upgrade = Upgrade(record, services, timers, tell, run=run, binary=binary)
         self.port: int | None = None
         self._record = record
         self._services = services
@@ -85,6 +96,9 @@ class StartAttempt:
                 return self._begin()
             case PortReserved(port=port):
                 return self._port_reserved(port)
+            case DataCopied(error=error):
+                self.upgrade.copied(error)
+                return None if self.port is None else self._launch(self.port)
             case StrayGone() if self._evicting:
                 return self._stray_gone()
             case StrayTimedOut():
@@ -115,22 +129,50 @@ class StartAttempt:
         self._look_later()
         return True
 
+    def goes_on_after(self, cause: Cause) -> bool:
+        """Whether the same start goes on with another process."""
+        if cause is Cause.DATABASE_LOCKED:
+            return self.try_again()
+        return REMEDY[cause] is Remedy.NEXT_PORT and self.try_next_port()
+
+    def timed_out(self, process: ManagedProcess | None) -> StartTimeout:
+        """Return what is wrong with a process that is not ready by now."""
+        return StartTimeout(
+            f"PocketBase did not become healthy within {self.upgrade.patience:g} s",
+            cause=Cause.START_TIMEOUT,
+            output="" if process is None else process.last_output(),
+        )
+
+    def fall_back(self, error: StartError) -> None:
+        """Go on with the data and the PocketBase from before; raise :class:`StartError`."""
+        self.upgrade.take_back(error)
+        self._timers.start(self.upgrade.patience, StartTimedOut(run=self.run))
+        self._reserve_port()
+
     def watch(self, process: ManagedProcess, port: int) -> None:
         """Have the actor told when ``process`` is ready."""
         record = self._record()
+        self.upgrade.look()
 
         def ready(identity: str | None) -> None:
             self._tell(InstanceReady(run=self.run, identity=identity))
 
         data = self._services.layout.data(record.user_id)
         self._services.health.await_ready(
-            process, port, data, new=record.identity is None, ready=ready
+            process,
+            port,
+            data,
+            new=record.identity is None,
+            deep=self.upgrade.on_trial,
+            ready=ready,
         )
 
     def _begin(self) -> ManagedProcess | None:
         """Take a spare for a user who is new, if there is one; else begin with the port."""
         record, services = self._record(), self._services
-        spare = services.spares.take() if record.identity is None else None
+        spare = (
+            services.spares.take(self.upgrade.binary.digest) if record.identity is None else None
+        )
         if spare is not None and not move_in(spare, record.user_id, services.layout):
             services.spares.add(spare)
             spare = None
@@ -177,7 +219,8 @@ class StartAttempt:
     def _launch(self, port: int) -> ManagedProcess | None:
         record, layout = self._record(), self._services.layout
         data = layout.data(record.user_id)
-        check_data(data, record, self._services.version)
+        self.upgrade.finish()
+        check_data(data, record, self.upgrade.binary.version)
         make_private_directory(data)
         lock = (
             None
@@ -188,21 +231,25 @@ class StartAttempt:
             self._evict()
             return None
         try:
-            process = self._spawn(record, port, lock)
+            process = self._spawn(record, port, lock) if self.upgrade.settle() else None
         finally:
             lock.close()
+        if process is None:
+            self.upgrade.copy()
+            return None
         self.watch(process, port)
         return process
 
     def _spawn(self, record: Record, port: int, lock: DirectoryLock) -> ManagedProcess:
         services, data = self._services, self._services.layout.data(record.user_id)
+        services.versions.check_source(self.upgrade.binary)
         if record.identity is None:
             services.seeds.plant(record.user_id, data)
-        services.template.seed(data)
+        services.template.seed(data, self.upgrade.binary.version)
         if record.uid is not None:
             give(data, record.uid)
         spec = recipe.serve(
-            services.isolation.binary,
+            self.upgrade.binary.path,
             services.layout,
             services.template,
             record.user_id,

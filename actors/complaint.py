@@ -14,6 +14,15 @@ LINE = re.compile(r"pb\.js:(?: Line )?(?P<line>\d+)(?::\d+)?(?:\(\d+\))?")
 NOISE = re.compile(r"(?: at)? /[^\n:]*/pb\.js:\d+:\d+\(\d+\)|/[^\n:]*/pb\.js: Line \d+:\d+ ")
 
 
+SHOWN_OUTPUT = 1000
+"""How much of a process's last output stands in a reason, in characters."""
+
+
+def last_words(output: str) -> str:
+    """Return of a process's last ``output`` what stands in the reason of its failure."""
+    return template_fault(output) or output[-SHOWN_OUTPUT:] or "it wrote nothing"
+
+
 def template_fault(output: str) -> str | None:
     """Return ``FILE, line N: MESSAGE`` where ``output`` names a migration or hook that failed.
 

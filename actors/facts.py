@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from actors.proc import ExitStatus
 from bus import trace
 from bus.answers import Answer
-from bus.errors import PblmError
+from bus.errors import InstanceIOError, PblmError
 from bus.requests import CloneInstance, Request
 
 Reply = Callable[[Answer], None]
@@ -45,6 +45,13 @@ class PortReserved(RunFact):
     """The port is the user's until released; None: the whole range is taken."""
 
     port: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataCopied(RunFact):
+    """The data are copied, as they are before a first start with another PocketBase."""
+
+    error: InstanceIOError | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

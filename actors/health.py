@@ -15,14 +15,14 @@ from pathlib import Path
 import msgspec
 
 from actors import proc
-from actors.clock import LoopClock
+from actors.clock import LoopClock, utc_now
 from actors.data.database import UserDataError
 from actors.data.operator import Operator
 from actors.data.tokens import SUPERUSERS, mint
 from actors.data.userdata import read_identity
 from actors.facts import Problem
 from actors.process import ManagedProcess
-from bus.errors import PblmError
+from bus.errors import InstanceIOError, NotFound, PblmError
 from bus.metrics import Metrics
 from bus.stopwatch import Stopwatch
 
@@ -56,7 +56,7 @@ def check_health(port: int, *, timeout: float) -> None:
 
 def _ask(
     port: int, method: str, path: str, *, timeout: float, body: object = None, token: str = ""
-) -> None:
+) -> bytes:
     """Ask PocketBase, on a connection of its own; by hand, as nobody else is asked."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     headers = {"Connection": "close", "User-Agent": "pblm"}
@@ -65,11 +65,35 @@ def _ask(
     try:
         content = None if body is None else msgspec.json.encode(body)
         connection.request(method, path, content, headers)
-        status = connection.getresponse().status
+        response = connection.getresponse()
+        answer = response.read()
     finally:
         connection.close()
-    if not 200 <= status < 300:
-        raise BadAnswer(f"it answers {status}")
+    if not 200 <= response.status < 300:
+        raise BadAnswer(f"it answers {response.status}")
+    return answer
+
+
+def knows_us(port: int, data: Path) -> bool:
+    """Whether PocketBase on ``port`` finds our superuser, as a token proves, in its database.
+
+    It tells superusers whether it can make a backup, and nobody else. Where the user has removed
+    ours there is nothing to ask with.
+    """
+    try:
+        now = utc_now()
+        token = mint(data, collection=SUPERUSERS, record_id=None, now=now, seconds=60).token
+    except NotFound:
+        return True
+    except InstanceIOError:
+        return False
+    try:
+        answer = _ask(port, "GET", "/api/health", timeout=READY_TIMEOUT, token=token)
+        return "canBackup" in msgspec.json.decode(answer)["data"]
+    except (BadAnswer, OSError, http.client.HTTPException):
+        return False
+    except (msgspec.DecodeError, KeyError, TypeError):
+        return False
 
 
 def serves(pid: int, port: int, data: Path) -> bool:
@@ -138,16 +162,24 @@ class HealthChecker:
             self._pool.submit(work)
 
     def await_ready(
-        self, process: ManagedProcess, port: int, data: Path, *, new: bool, ready: Ready
+        self,
+        process: ManagedProcess,
+        port: int,
+        data: Path,
+        *,
+        new: bool,
+        deep: bool = False,
+        ready: Ready,
     ) -> None:
         """Call ``ready`` once the process serves ``data`` on ``port``; never if it exits before.
 
-        It is told the identity of a database that is ``new``, else None.
+        It is told the identity of a database that is ``new``, else None. With ``deep`` it must
+        also have answered from that database, as the manager's own superuser.
         """
 
         def look() -> Callable[[], None] | None:
             try:
-                if not serves(process.pid, port, data):
+                if not serves(process.pid, port, data) or (deep and not knows_us(port, data)):
                     return None
                 identity = read_identity(data) if new else None
                 if self._operator is not None:

@@ -46,6 +46,7 @@ from bus.requests import (
     RevokeTokens,
     StopInstance,
     UndeleteInstance,
+    UpgradeInstance,
 )
 from bus.states import Desired, Status
 
@@ -107,6 +108,8 @@ class InstanceActor(pykka.ThreadingActor):
                 self._init_instance(request, reply)
             case StopInstance():
                 self._stop_instance(reply)
+            case UpgradeInstance(binary=digest):
+                self._upgrade(digest, reply)
             case MintToken():
                 reply(self._mint(request))
             case RevokeTokens():
@@ -136,6 +139,19 @@ class InstanceActor(pykka.ThreadingActor):
             self._waiters.running.append(reply)
         else:
             self._waiters.answer([reply])
+
+    def _upgrade(self, digest: str, reply: Reply) -> None:
+        """Have a running instance served by another PocketBase; nobody is woken for it."""
+        self._check_known()
+        binary = self._services.versions.shelf.find(digest)
+        if binary is None:
+            raise NotFound(f"No PocketBase is kept whose SHA-256 begins with {digest}")
+        if self._keeper.status is not Status.RUNNING or self._keeper.record.binary == digest:
+            self._waiters.answer([reply])
+            return
+        self._life.begin_stop(f"It is upgraded to {binary}")
+        self._life.successor = binary
+        self._waiters.running.append(reply)
 
     def _stop_instance(self, reply: Reply) -> None:
         self._check_known()
@@ -195,7 +211,8 @@ class InstanceActor(pykka.ThreadingActor):
             if record.status in (Status.STARTING, Status.RUNNING):
                 reason = "Its process ended while no manager watched it"
                 self._keeper.enter(Status.FAILED, reason, **GONE)
-            self._life.start("It is to run", forced=True, **GONE)
+            binary = self._services.versions.at_launch(self._keeper.record)
+            self._life.start("It is to run", forced=True, binary=binary, **GONE)
 
     def _find_process(self, record: Record) -> ManagedProcess | None:
         """The process on record, if it lives and is that very process in every point."""

@@ -69,10 +69,19 @@ class Layout:
         """What is remembered of the replica of the user's database."""
         return self.control / "replication" / directory_name(user_id)
 
+    def upgrade(self, user_id: str) -> Path:
+        """Likewise, for a first start with another PocketBase."""
+        return self.control / "upgrades" / directory_name(user_id)
+
     @property
     def registry(self) -> Path:
         """The database of the registry."""
         return self.control / "registry.db"
+
+    @property
+    def rollout(self) -> Path:
+        """What is remembered of the last rollout."""
+        return self.control / "rollout.json"
 
     @property
     def nursery(self) -> Path:
@@ -90,6 +99,7 @@ class Layout:
             self.control / "trash",
             self.control / "drafts",
             self.control / "swaps",
+            self.control / "upgrades",
         ):
             make_private_directory(path)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from actors import breaker, proc
 from actors.attempt import StartAttempt
-from actors.complaint import template_fault
+from actors.complaint import last_words
 from actors.diagnosis import child_status, diagnose, io_failure
 from actors.facts import (
     ClaimPort,
@@ -36,10 +36,12 @@ from actors.process import ManagedProcess
 from actors.services import Services
 from actors.status import StatusKeeper
 from actors.timers import Timers
+from actors.versions.shelf import Binary
+from actors.versions.trial import serving
 from actors.waiters import Waiters
 from actors.watch import HealthWatch
-from bus.causes import REMEDY, Cause, Remedy
-from bus.errors import InstanceIOError, ProcessError, StartError, StartTimeout
+from bus.causes import REMEDY, Remedy
+from bus.errors import InstanceIOError, ProcessError, StartError
 from bus.states import Desired, Status
 
 GONE: dict[str, Any] = {"pid": None, "start_ticks": None, "exe": None, "started_at": None}
@@ -49,8 +51,6 @@ WAITS = "; it waits for its turn: PB_MAX_STARTING others are starting"
 COPY_LOOKS = 30
 COPY_LOOK = 0.1
 """So often, and so many seconds apart, it is looked whether the replica of a run has begun."""
-SHOWN_OUTPUT = 1000
-"""How much of a process's last output stands in the reason, in characters."""
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +77,8 @@ class Lifecycle:
         self.process: ManagedProcess | None = None
         self.ending = False
         """Nothing is started again: the manager ends."""
+        self.successor: Binary | None = None
+        """What is started once the process that is being stopped has ended."""
         self._user_id = user_id
         self._services = services
         self._tell = tell
@@ -101,7 +103,9 @@ class Lifecycle:
         except OSError as error:  # no files left, no space left: no bug, and it may pass
             self._condemn(InstanceIOError(f"IO error: {error}", cause=io_failure(error)))
 
-    def start(self, reason: str, *, forced: bool, **changes: Any) -> None:
+    def start(
+        self, reason: str, *, forced: bool, binary: Binary | None = None, **changes: Any
+    ) -> None:
         """Go to Starting. Not ``forced``: refused when the queue is full or the disk is."""
         granted = SlotGranted(run=self._run + 1)
         queue = self._services.queue
@@ -115,7 +119,7 @@ class Lifecycle:
         except InstanceIOError:
             queue.leave(self._user_id)
             raise
-        self._begin_run(granted.run)
+        self._begin_run(granted.run, binary or self._services.versions.current)
 
     def begin_stop(self, reason: str) -> None:
         """Ask the process to end; Stopped follows when it has."""
@@ -143,7 +147,8 @@ class Lifecycle:
         self._failures = 0
         self.waiters.answer(self.waiters.stopped)
         if self.keeper.record.desired is Desired.RUNNING and not self.ending:
-            self.start("It is started again", forced=True)
+            binary, self.successor = self.successor, None
+            self.start("It is started again", forced=True, binary=binary)
         else:
             self._settled()
 
@@ -151,10 +156,9 @@ class Lifecycle:
         """Go on with the process that is on record."""
         record = self.keeper.record
         log.info("%s: adopted pid %d (%s)", self._user_id, process.pid, record.status)
-        self._begin_run(record.run)
+        self._begin_run(record.run, serving(self._services.versions, self._services.layout, record))
         self._own(process)
-        for pid in proc.family(process.pid):
-            self._services.confinement.adopt(self._user_id, pid)
+        self._services.confinement.adopt(self._user_id, process.pid)
         port = record.port
         assert port is not None
         self._services.ports.tell(ClaimPort(user_id=self._user_id, port=port))
@@ -182,7 +186,7 @@ class Lifecycle:
             case InstanceReady(identity=identity):
                 self._ready(identity)
             case StartTimedOut() if self._attempt is not None:
-                self._start_timed_out()
+                raise self._attempt.timed_out(self.process)
             case ProcessExited(status=status):
                 self._exited(status)
             case SignalDue(looks=looks):
@@ -200,7 +204,7 @@ class Lifecycle:
             case _ if self._attempt is not None:
                 self._step(self._attempt, fact)
 
-    def _begin_run(self, run: int) -> None:
+    def _begin_run(self, run: int, binary: Binary) -> None:
         self._run = run
         self._timers.cancel_all()
         self._verdict = None
@@ -208,12 +212,18 @@ class Lifecycle:
         self._killed = False
         self._oom_kills = self._services.confinement.oom_kills(self._user_id)
         self._attempt = StartAttempt(
-            lambda: self.keeper.record, self._services, self._timers, self._tell, run=run
+            lambda: self.keeper.record,
+            self._services,
+            self._timers,
+            self._tell,
+            run=run,
+            binary=binary,
         )
 
     def _restart(self) -> None:
         restarts = self.keeper.record.restarts + 1
-        self.start("It is started again", forced=True, restarts=restarts)
+        binary = self._services.versions.again(self.keeper.record)
+        self.start("It is started again", forced=True, binary=binary, restarts=restarts)
 
     def _step(self, attempt: StartAttempt, fact: RunFact) -> None:
         if isinstance(fact, SlotGranted):
@@ -240,18 +250,20 @@ class Lifecycle:
         if self.keeper.status is not Status.STARTING or self._verdict is not None:
             return
         assert self.process is not None
+        assert self._attempt is not None
+        upgrade = self._attempt.upgrade
+        upgrade.succeed()
         self.keeper.enter(
             Status.RUNNING,
-            "It answers its health check",
+            f"It answers its health check{upgrade.setback}",
             last_health_check=self._services.clock.now(),
-            version=self._services.version or self.keeper.record.version,
             identity=identity or self.keeper.record.identity,
             exe=proc.executable(self.process.pid),
             failure=None,
+            **upgrade.served_by(),
         )
         self.waiters.answer(self.waiters.running)
-        if identity is not None:
-            self._services.template.learn(self._services.layout.data(self._user_id))
+        upgrade.learn_types()
         self._watch_over()
 
     def _watch_over(self) -> None:
@@ -272,14 +284,6 @@ class Lifecycle:
             pid=process.pid,
         )
         self._timers.start(self._services.policy.proven, HealthProven(run=self._run))
-
-    def _start_timed_out(self) -> None:
-        timeout = self._services.settings.start_timeout
-        raise StartTimeout(
-            f"PocketBase did not become healthy within {timeout:g} s",
-            cause=Cause.START_TIMEOUT,
-            output="" if self.process is None else self.process.last_output(),
-        )
 
     def _checked(self, watch: HealthWatch, problem: Problem | None) -> None:
         if self._verdict is not None:
@@ -347,11 +351,10 @@ class Lifecycle:
     def _exited_by_itself(self, status: ExitStatus, output: str, *, oom_killed: bool) -> None:
         starting = self._attempt is not None
         cause = diagnose(status, output, starting=starting, oom_killed=oom_killed)
-        if self._attempt is not None and self._tries_again(self._attempt, cause):
+        if self._attempt is not None and self._attempt.goes_on_after(cause):
             self.keeper.note(**GONE)
             return
-        said = template_fault(output) or output[-SHOWN_OUTPUT:] or "it wrote nothing"
-        when = f" before it was ready: {said}"
+        when = f" before it was ready: {last_words(output)}"
         self._fail(
             ProcessError(
                 f"Process error: PocketBase {status}{when if starting else ''}",
@@ -361,21 +364,24 @@ class Lifecycle:
             )
         )
 
-    def _tries_again(self, attempt: StartAttempt, cause: Cause) -> bool:
-        """Whether the same start goes on with another process."""
-        if cause is Cause.DATABASE_LOCKED:
-            return attempt.try_again()
-        return REMEDY[cause] is Remedy.NEXT_PORT and attempt.try_next_port()
-
     def _fail(self, error: StartError) -> None:
+        if self._attempt is not None and self._attempt.upgrade.on_trial and not self.ending:
+            self._verdict, self._killed = None, False
+            refused = self._attempt.upgrade.binary.digest
+            self.keeper.note(refused=refused, reason=error.message, **GONE)
+            try:
+                self._attempt.fall_back(error)
+                return
+            except StartError as worse:
+                error = worse
         was_running = self.keeper.status is Status.RUNNING
         self._services.queue.leave(self._user_id)
         self._timers.cancel_all()
         self._attempt = self._watch = None
         self._failures += 1
         delay = self._delay(error, was_running=was_running)
-        outlook = self._services.policy.outlook(self._failures, delay, self._services.clock.now())
-        reason = f"{error.message}; {outlook}"
+        now, policy = self._services.clock.now(), self._services.policy
+        reason = f"{error.message}; {policy.outlook(self._failures, delay, now)}"
         self.keeper.enter(Status.FAILED, reason, failure=error.failure, **GONE)
         self.waiters.refuse_all(error)
         if self.ending or delay is None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 from actors.data.database import openings
-from bus.errors import SettingsError
+from bus.causes import Cause
+from bus.errors import InstanceIOError, SettingsError
 
 DMS = 128
 _FLOCK = "hhqqi"
@@ -58,6 +61,20 @@ class DirectoryLock:
             os.close(fd)
             return None
         return cls(fd)
+
+    @classmethod
+    @contextlib.contextmanager
+    def held(cls, path: Path) -> Iterator[None]:
+        """Hold the lock within this block; raise :class:`InstanceIOError` if somebody has it."""
+        lock = cls.take(path)
+        if lock is None:
+            raise InstanceIOError(
+                f"IO error: {path} is held by a process", cause=Cause.DIRECTORY_IN_USE
+            )
+        try:
+            yield
+        finally:
+            lock.close()
 
     def close(self) -> None:
         """Close our side; the process that inherited it keeps the lock."""

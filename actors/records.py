@@ -35,6 +35,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """The uid that its process runs under; None: the manager's."""
     version: str | None = None
     """The PocketBase that it was last started with."""
+    binary: str | None = None
+    """The digest of that very executable."""
+    refused: str | None = None
+    """The digest of another one, whose first start has failed."""
     identity: str | None = None
     """What tells this user's database from every other one; None until it has run once."""
     failure: Failure | None = None
@@ -71,6 +75,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
             pid=self.pid,
             started_at=self.started_at,
             restarts=self.restarts,
+            version=self.version,
             failure=self.failure,
             deleted_at=self.deleted_at,
         )

@@ -26,6 +26,7 @@ from actors.restart import RestartPolicy
 from actors.start_queue import StartQueue
 from actors.store import Store
 from actors.strays import Strays
+from actors.versions.versions import Versions
 from bus.events import Event
 from bus.metrics import Metrics
 from bus.requests import Request
@@ -60,5 +61,10 @@ class Services:
     """Asks anything that can be asked over the bus; answered once, from any thread, errors too."""
     policy: RestartPolicy
     breaker: FleetBreaker
-    version: str | None
-    """The version of the PocketBase that is started; None when it does not tell."""
+    versions: Versions
+    """Which PocketBase is started."""
+
+    @property
+    def version(self) -> str | None:
+        """The version of the PocketBase that is started; None when it does not tell."""
+        return self.versions.current.version

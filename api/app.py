@@ -22,6 +22,7 @@ from api.operations import OPERATIONS
 from api.ownership import OwnershipResource
 from api.probes import ProbeResource
 from api.replication import ReplicationResource
+from api.rollout import RolloutResource
 from api.trace import Traced
 from api.users import UserResource, refuse_odd_path
 from bus.client import BusClient
@@ -85,6 +86,7 @@ def _add_calls_about_a_user(app: App, bus: BusClient, settings: Settings, metric
 
 def _add_calls_about_all(app: App, bus: BusClient, metrics: Metrics) -> None:
     app.add_route("/api/fleet", MonitorResource(bus), suffix="fleet")
+    app.add_route("/api/rollout", RolloutResource(bus))
     app.add_route("/api/pb_instances", FleetResource(bus))
     app.add_route("/health/pb", HealthResource(bus))
     app.add_route("/metrics", MetricsResource(metrics))

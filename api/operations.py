@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from api import access, fleet, logs, metrics, monitor, ownership, probes, replication, users
+from api import (
+    access,
+    fleet,
+    logs,
+    metrics,
+    monitor,
+    ownership,
+    probes,
+    replication,
+    rollout,
+    users,
+)
 from api.dashboard import resource as dashboard
 from api.openapi import resource
 
@@ -16,6 +27,7 @@ OPERATIONS = (
     *logs.OPERATIONS,
     *metrics.OPERATIONS,
     *probes.OPERATIONS,
+    *rollout.OPERATIONS,
     *dashboard.OPERATIONS,
     *resource.OPERATIONS,
 )

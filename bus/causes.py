@@ -31,6 +31,7 @@ class Cause(StrEnum):
     SPAWN_FAILED = "spawn_failed"
     IO_ERROR = "io_error"
     START_TIMEOUT = "start_timeout"
+    UPGRADE_FAILED = "upgrade_failed"
     UNRESPONSIVE = "unresponsive"
     KILLED = "killed"
     UNKNOWN = "unknown"
@@ -57,5 +58,6 @@ REMEDY: Mapping[Cause, Remedy] = {
     Cause.MIGRATION_FAILED: Remedy.PERSON,
     Cause.HOOK_FAILED: Remedy.PERSON,
     Cause.PERMISSION_DENIED: Remedy.PERSON,
+    Cause.UPGRADE_FAILED: Remedy.PERSON,
 }
 """What is done about each cause."""

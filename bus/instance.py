@@ -42,6 +42,8 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     """When the process that runs now was started."""
     restarts: int = 0
     """How often the manager started it again by itself."""
+    version: str | None = None
+    """The PocketBase that has served it last."""
     failure: Failure | None = None
     """Why it failed, while it is Failed or being started again after that."""
     deleted_at: datetime | None = None

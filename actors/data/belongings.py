@@ -18,7 +18,7 @@ from bus.errors import InstanceIOError
 
 def put_away(layout: Layout, user_id: str) -> None:
     """Move the user's data where nothing is started on it, until it is purged."""
-    Swap(layout, user_id).settle()
+    _settle(layout, user_id)
     with _refusals("put away"):
         _move(layout.data(user_id), layout.trash(user_id))
 
@@ -31,7 +31,7 @@ def bring_back(layout: Layout, user_id: str) -> None:
 
 def destroy(layout: Layout, user_id: str) -> None:
     """Remove everything of the user from the disk."""
-    Swap(layout, user_id).settle()
+    _settle(layout, user_id)
     with _refusals("remove"):
         folders = layout.data(user_id), layout.trash(user_id), layout.replication(user_id)
         for folder in folders:
@@ -43,7 +43,7 @@ def destroy(layout: Layout, user_id: str) -> None:
 
 def rename(layout: Layout, old: str, new: str) -> None:
     """Have what was user ``old``'s be user ``new``'s; once done, doing it again is harmless."""
-    Swap(layout, old).settle()
+    _settle(layout, old)
     with _refusals("rename"):
         _move(layout.data(old), layout.data(new))
         files.move(layout.log(old), layout.log(new))
@@ -74,6 +74,12 @@ def clone(layout: Layout, source: str, target: str) -> str:
             shutil.rmtree(draft, ignore_errors=True)
             raise
     return identity
+
+
+def _settle(layout: Layout, user_id: str) -> None:
+    """Keep what is in the user's place, and nothing that was there before."""
+    for folder in (layout.swap(user_id), layout.upgrade(user_id)):
+        Swap(layout, user_id, folder=folder).settle()
 
 
 def _move(source: Path, target: Path) -> None:

@@ -62,13 +62,18 @@ def _read_identity(data: Path) -> str:
 
 
 def _check_version(record: Record, version: str | None) -> None:
-    if record.version and version and _numbers(version) < _numbers(record.version):
+    if is_older(version, record.version):
         raise InstanceIOError(
             f"IO error: PocketBase {version} is older than {record.version}, which "
             f"{record.user_id}'s database was last served with; nothing was touched: "
             "set PB_BINARY_PATH to that version or a newer one",
             cause=Cause.DATA_NEWER,
         )
+
+
+def is_older(version: str | None, than: str | None) -> bool:
+    """Whether a version of PocketBase is older, as far as both are known."""
+    return bool(version and than and _numbers(version) < _numbers(than))
 
 
 def _numbers(version: str) -> tuple[int, ...]:

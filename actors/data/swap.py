@@ -48,9 +48,9 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
 class Swap:
     """The folder of one user's swap. Steps raise :class:`InstanceIOError`; what is told is true."""
 
-    def __init__(self, layout: Layout, user_id: str) -> None:
+    def __init__(self, layout: Layout, user_id: str, *, folder: Path | None = None) -> None:
         self.data = layout.data(user_id)
-        self.folder = layout.swap(user_id)
+        self.folder = folder or layout.swap(user_id)
         self.new = self.folder / "new"
         self.old = self.folder / "old"
         self._failed = self.folder / "failed"

@@ -7,6 +7,7 @@ with does not change under it, and nobody but the manager writes there.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -44,13 +45,13 @@ calls directly from this machine is the app itself, and is not limited.
 class Template:
     """What every instance is started with. Immutable once made."""
 
-    def __init__(self, source: Path | None, layout: Layout, version: str | None) -> None:
+    def __init__(self, source: Path | None, layout: Layout) -> None:
         """Put ours and the operator's files together.
 
         Raises :class:`SettingsError` when ``source`` is no template.
         """
         self._settings = DEFAULT_SETTINGS | _read_settings(source)
-        self._types = layout.control / f"types-{version or 'unknown'}"
+        self._control = layout.control
         files = _collect(source)
         digest = hashlib.sha256()
         for name, content in sorted(files.items()):
@@ -80,17 +81,22 @@ class Template:
         told = f"{self.path.name} {self.bootstrap('')}"
         return hashlib.sha256(told.encode()).hexdigest()[:16]
 
-    def seed(self, data: Path) -> None:
+    def seed(self, data: Path, version: str | None) -> None:
         """Give a new data directory the head of ``types.d.ts``, so that the rest is not written."""
-        types = data / "types.d.ts"
-        if self._types.exists() and not types.exists():
-            types.write_bytes(self._types.read_bytes())
+        types, known = data / "types.d.ts", self._types(version)
+        if known.exists() and not types.exists():
+            types.write_bytes(known.read_bytes())
 
-    def learn(self, data: Path) -> None:
-        """Remember the head of the ``types.d.ts`` that this version has written."""
-        if not self._types.exists() and (data / "types.d.ts").exists():
-            with (data / "types.d.ts").open("rb") as types:
-                self._types.write_bytes(types.read(TYPES_HEAD))
+    def learn(self, data: Path, version: str | None) -> None:
+        """Remember the head of the ``types.d.ts`` that this version has written, and leave that."""
+        types, known = data / "types.d.ts", self._types(version)
+        if not known.exists() and types.exists():
+            with contextlib.suppress(OSError), types.open("rb+") as file:
+                known.write_bytes(file.read(TYPES_HEAD))
+                file.truncate(TYPES_HEAD)
+
+    def _types(self, version: str | None) -> Path:
+        return self._control / f"types-{version or 'unknown'}"
 
 
 def _read_settings(source: Path | None) -> dict[str, Any]:

@@ -70,7 +70,8 @@ class Confinement:
         if group is not None:
             try:
                 group.make()
-                group.take_in(pid)
+                for each in proc.family(pid):
+                    group.take_in(each)
             except OSError as error:
                 log.warning("%s: pid %d is not limited: %s", user_id, pid, error)
 

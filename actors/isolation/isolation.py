@@ -7,13 +7,10 @@ the only real boundary between users on one host.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import os
-import shutil
 import threading
 from pathlib import Path
 
-from actors.layout import PASSABLE, Layout, make_directory
 from actors.process import LaunchSpec
 from bus.causes import Cause
 from bus.errors import InstanceIOError, SettingsError
@@ -26,7 +23,7 @@ SETPRIV = "/usr/bin/setpriv"
 class Isolation:
     """How the processes of the users are kept apart."""
 
-    def __init__(self, settings: Settings, layout: Layout, taken: set[int]) -> None:
+    def __init__(self, settings: Settings, taken: set[int]) -> None:
         """``taken`` are the uids that users have already.
 
         Raises :class:`SettingsError` when the system cannot give what is asked for.
@@ -34,10 +31,8 @@ class Isolation:
         self._settings = settings
         self._lock = threading.Lock()
         self._taken = set(taken)
-        self.binary = settings.binary_path
         if settings.isolation == "uid":
             _check_privileges()
-            self.binary = _public_copy(Path(settings.binary_path), layout)
 
     @property
     def by_uid(self) -> bool:
@@ -114,17 +109,3 @@ def _check_privileges() -> None:
         raise SettingsError("PB_ISOLATION='uid': takes root; start the manager as root")
     if not os.access(SETPRIV, os.X_OK):
         raise SettingsError(f"PB_ISOLATION='uid': takes {SETPRIV}; install util-linux")
-
-
-def _public_copy(binary: Path, layout: Layout) -> str:
-    """Copy the binary where every uid can run it and none can change it."""
-    digest = hashlib.sha256(binary.read_bytes()).hexdigest()[:16]
-    folder = layout.control / "bin"
-    make_directory(folder, PASSABLE)
-    copy = folder / f"pocketbase-{digest}"
-    if not copy.exists():
-        draft = copy.with_suffix(".new")
-        shutil.copyfile(binary, draft)
-        draft.chmod(0o755)
-        draft.rename(copy)
-    return str(copy)

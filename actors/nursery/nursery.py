@@ -144,7 +144,7 @@ class Nursery(pykka.ThreadingActor):
         shutil.rmtree(draft, ignore_errors=True)
         make_private_directory(draft)
         spec = recipe.migrate(
-            services.isolation.binary,
+            services.versions.current.path,
             draft,
             services.template,
             draft.suffix.removeprefix("."),

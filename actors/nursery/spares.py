@@ -39,6 +39,8 @@ class Spare:
     port: int
     identity: str
     """That of its database."""
+    binary: str
+    """The digest of its PocketBase."""
 
 
 class Spares:
@@ -61,10 +63,17 @@ class Spares:
         with self._lock:
             self._ready.append(spare)
 
-    def take(self) -> Spare | None:
-        """Return one that lives and is nobody else's from now on, or None."""
+    def take(self, binary: str | None = None) -> Spare | None:
+        """Return one that lives and is nobody else's from now on, or None.
+
+        With ``binary``, only one of that very PocketBase.
+        """
         with self._lock:
-            living = [spare for spare in self._ready if not spare.process.exited]
+            living = [
+                spare
+                for spare in self._ready
+                if not spare.process.exited and binary in (None, spare.binary)
+            ]
             if not living:
                 return None
             self._ready.remove(living[0])

@@ -66,6 +66,7 @@ class Warmer:
         self._next = 1
         self._name: str | None = None
         self._port = 0
+        self._binary = ""
         self._process: ManagedProcess | None = None
         self._timeout: Timer | None = None
         self._failures = 0
@@ -143,13 +144,13 @@ class Warmer:
         services, layout, data = self._services, self._layout, self._layout.data(name)
         lock = DirectoryLock.take(layout.lock(name))
         assert lock is not None, f"{name} is not new"
-        binary = services.isolation.binary
-        spec = recipe.serve(binary, layout, services.template, name, port, lock=lock.fd)
+        binary = services.versions.current
+        spec = recipe.serve(binary.path, layout, services.template, name, port, lock=lock.fd)
         try:
             process = services.processes.spawn(spec)
         finally:
             lock.close()
-        self._process, self._port = process, port
+        self._process, self._port, self._binary = process, port, binary.digest
         self._timeout = services.clock.call_later(services.settings.start_timeout, process.kill)
         process.watch(lambda status: self._tell(SpareEnded(name=name)))
         services.health.await_ready(
@@ -169,6 +170,7 @@ class Warmer:
             process=self._process,
             port=self._port,
             identity=identity,
+            binary=self._binary,
         )
         self._name = self._process = None
         self._failures = 0

@@ -25,6 +25,7 @@ HINTS: Mapping[Cause, str] = {
     Cause.SPAWN_FAILED: "read why above; `pblm doctor` looks at the limits of the machine",
     Cause.IO_ERROR: "read why above; look at the disk and at who owns the directory",
     Cause.START_TIMEOUT: "raise PB_START_TIMEOUT if it only needs longer; else look at hooks",
+    Cause.UPGRADE_FAILED: "set PB_BINARY_PATH to the version from before, or call init_pb to retry",
     Cause.UNRESPONSIVE: "look at hooks that never end, and at the load of the machine",
     Cause.KILLED: "find who killed it; `dmesg` tells if the kernel did",
     Cause.UNKNOWN: "read its last lines",

@@ -13,6 +13,7 @@ from bus.answers.logs import LogAnswer
 from bus.answers.manager import EventsAnswer, HealthAnswer
 from bus.answers.monitor import FleetAnswer, HistoryAnswer, UsageAnswer
 from bus.answers.replication import ReplicaAnswer, ReplicaGeneration
+from bus.answers.versions import RolloutAnswer
 
 AnyAnswer = (
     InstanceAnswer
@@ -28,6 +29,7 @@ AnyAnswer = (
     | LogAnswer
     | ReplicaAnswer
     | ErrorAnswer
+    | RolloutAnswer
 )
 
 __all__ = [
@@ -45,6 +47,7 @@ __all__ = [
     "ReplicaAnswer",
     "ReplicaGeneration",
     "RevokedAnswer",
+    "RolloutAnswer",
     "TokenAnswer",
     "UsageAnswer",
 ]

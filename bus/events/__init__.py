@@ -16,6 +16,7 @@ from bus.events.instances import (
 )
 from bus.events.manager import DiskLow, DiskRecovered, RestartsSlowed
 from bus.events.usage import UsageSampled
+from bus.events.versions import InstanceUpgraded, RolloutFinished, RolloutStarted, UpgradeRolledBack
 
 NumberedEvent = (
     StatusChanged
@@ -26,6 +27,10 @@ NumberedEvent = (
     | DiskLow
     | DiskRecovered
     | RestartsSlowed
+    | InstanceUpgraded
+    | RolloutFinished
+    | RolloutStarted
+    | UpgradeRolledBack
 )
 
 AnyEvent = NumberedEvent | Heartbeat | UsageSampled
@@ -41,9 +46,13 @@ __all__ = [
     "InstanceEvent",
     "InstanceRenamed",
     "InstanceUndeleted",
+    "InstanceUpgraded",
     "ManagerEvent",
     "NumberedEvent",
     "RestartsSlowed",
+    "RolloutFinished",
+    "RolloutStarted",
     "StatusChanged",
+    "UpgradeRolledBack",
     "UsageSampled",
 ]

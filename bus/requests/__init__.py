@@ -21,6 +21,7 @@ from bus.requests.manager import GetEvents, GetHealth
 from bus.requests.monitor import GetFleet, GetHistory, GetUsage
 from bus.requests.ownership import CloneInstance, DeleteInstance, RenameInstance, UndeleteInstance
 from bus.requests.replication import GetReplica
+from bus.requests.versions import MAX_WAVE, CancelRollout, GetRollout, StartRollout, UpgradeInstance
 
 AnyRequest = (
     InitInstance
@@ -42,6 +43,10 @@ AnyRequest = (
     | GetHistory
     | ReadLog
     | GetReplica
+    | CancelRollout
+    | GetRollout
+    | StartRollout
+    | UpgradeInstance
 )
 
 __all__ = [
@@ -51,7 +56,9 @@ __all__ = [
     "MAX_METADATA",
     "MAX_PAGE",
     "MAX_TOKEN_SECONDS",
+    "MAX_WAVE",
     "AnyRequest",
+    "CancelRollout",
     "CloneInstance",
     "DeleteInstance",
     "GetEvents",
@@ -61,6 +68,7 @@ __all__ = [
     "GetInstance",
     "GetMetadata",
     "GetReplica",
+    "GetRollout",
     "GetUsage",
     "InitInstance",
     "ListInstances",
@@ -70,7 +78,9 @@ __all__ = [
     "RenameInstance",
     "Request",
     "RevokeTokens",
+    "StartRollout",
     "StopInstance",
     "UndeleteInstance",
+    "UpgradeInstance",
     "UserRequest",
 ]

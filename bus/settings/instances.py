@@ -54,6 +54,7 @@ class InstanceSettings(Group):
         "PB_USER_DBS_PATH", "a directory", directory, Path("./user_dbs"), "./user_dbs"
     )
     start_timeout: float = setting("PB_START_TIMEOUT", "seconds, more than 0", seconds, 15.0)
+    upgrade_timeout: float = setting("PB_UPGRADE_TIMEOUT", "seconds, more than 0", seconds, 60.0)
     stop_timeout: float = setting("PB_STOP_TIMEOUT", "seconds, more than 0", seconds, 5.0)
     health_interval: float = setting("PB_HEALTH_INTERVAL", "seconds, more than 0", seconds, 30.0)
     health_timeout: float = setting("PB_HEALTH_TIMEOUT", "seconds, more than 0", seconds, 3.0)

@@ -163,7 +163,14 @@ class FakeHealth(HealthChecker):
         work()
 
     def await_ready(
-        self, process: ManagedProcess, port: int, data: Path, *, new: bool, ready: Ready
+        self,
+        process: ManagedProcess,
+        port: int,
+        data: Path,
+        *,
+        new: bool,
+        deep: bool = False,
+        ready: Ready,
     ) -> None:
         self.waiting.append((process, new, ready))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -34,6 +35,8 @@ from actors.store import Store
 from actors.strays import Strays
 from actors.supervisor import Supervisor
 from actors.system import as_known
+from actors.versions.shelf import Binary, Shelf
+from actors.versions.versions import Versions
 from bus.answers import Answer, ErrorAnswer, InstanceAnswer
 from bus.events import Event, StatusChanged
 from bus.instance import Instance
@@ -42,6 +45,9 @@ from bus.requests import GetHealth, GetInstance, InitInstance, Request, StopInst
 from bus.settings import Settings
 from bus.states import Status
 from tests.actors.fakes import PATIENCE, FakeHealth, FakeProcess, FakeProcesses, make_database
+
+OLD = Binary(digest="0ld", version="0.40.6", path="/opt/pocketbase")
+NEW = Binary(digest="2e3", version="0.41.0", path="/opt/pocketbase-new")
 
 
 class Caller:
@@ -93,6 +99,9 @@ class House:
         self.replaced: SimpleQueue[Event] = SimpleQueue()
         self.taken_ports: set[int] = set()
         self.tells = 0
+        shelf = Shelf(self.layout)
+        self.versions = Versions(shelf, OLD, sys.executable)
+        shelf._known |= {binary.digest: binary for binary in (OLD, NEW)}
         self.owners: dict[str, pykka.ActorRef[InstanceActor]] = {}
         """Each user's latest actor."""
         self.open()
@@ -105,7 +114,7 @@ class House:
             self.settings.port_range,
             is_free=self._is_free,
         )
-        template = Template(None, self.layout, "0.40.6")
+        template = Template(None, self.layout)
         self.services = Services(
             settings=self.settings,
             layout=self.layout,
@@ -120,7 +129,7 @@ class House:
             operator=None,
             seeds=Seeds(template),
             spares=Spares(),
-            isolation=Isolation(self.settings, self.layout, set()),
+            isolation=Isolation(self.settings, set()),
             usage=UsageBook(),
             metrics=Metrics(),
             confinement=Confinement(self.settings, self.layout),
@@ -129,7 +138,7 @@ class House:
             ask=lambda request, reply: self.supervisor.tell(Asked(request=request, reply=reply)),
             policy=RestartPolicy(jitter=0.0),
             breaker=FleetBreaker(self.clock.monotonic, lambda: 1_000, lambda count: None),
-            version="0.40.6",
+            versions=self.versions,
         )
         self.supervisor = Supervisor.start(self.services)
 

@@ -112,6 +112,7 @@ ONLY_A_PERSON = {
     Cause.MIGRATION_FAILED,
     Cause.HOOK_FAILED,
     Cause.PERMISSION_DENIED,
+    Cause.UPGRADE_FAILED,
 }
 
 

@@ -44,7 +44,7 @@ def change(path: Path, statement: str) -> Path:
 def seeds(tmp_path: Path) -> Seeds:
     layout = Layout(root=tmp_path, control=tmp_path / ".pblm")
     layout.prepare()
-    return Seeds(Template(None, layout, "0.40.6"))
+    return Seeds(Template(None, layout))
 
 
 def app_name(data: Path) -> str:

@@ -34,7 +34,7 @@ def make_spare(layout: Layout, number: int = 1) -> Spare:
     within.lock(name).touch()
     identity = ProcessIdentity(pid=5_000_000 + number, start_ticks=1, boot_id="now")
     process = FakeProcess(identity, str(within.data(name)), 9000, -1)
-    return Spare(name=name, layout=within, process=process, port=9000, identity="x@1")
+    return Spare(name=name, layout=within, process=process, port=9000, identity="x@1", binary="0ld")
 
 
 def test_both_names_lead_to_the_users_directory(layout: Layout) -> None:

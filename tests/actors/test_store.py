@@ -42,6 +42,8 @@ FULL = record(
     run=12,
     restarts=4,
     version="0.40.6",
+    binary="7988bead56ab1f2e",
+    refused="1f2e7988bead56ab",
     identity="1640988000_init.go@1790000000000000",
     failure=Failure(cause=Cause.MIGRATION_FAILED, exit_code=-9, output="line 1\nline 2 ☂"),
     started_at=NOW + timedelta(seconds=1),

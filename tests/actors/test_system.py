@@ -49,7 +49,7 @@ def test_a_system_answers_and_leaves_nothing(settings: Callable[..., Settings]) 
     answers: SimpleQueue[Answer] = SimpleQueue()
     system.handle(GetHealth(), answers.put)
     assert isinstance(answers.get(timeout=PATIENCE), HealthAnswer)
-    assert system.version == "0.40.6"
+    assert system.versions.current.version == "0.40.6"
     system.stop_instances()
     assert system.wait_stopped(PATIENCE)
     system.close()

@@ -19,6 +19,7 @@ from api.access import TokenBody
 from api.app import create_app
 from api.ownership import ToBody
 from api.problems import HTTP_STATUS
+from api.rollout import RolloutBody
 from api.users import InitBody
 from bus import codec, states
 from bus.answers import AnyAnswer, FleetAnswer
@@ -44,6 +45,7 @@ BODIES = {
     "POST /api/users/{id}/pb_token": TokenBody,
     "POST /api/users/{id}/rename": ToBody,
     "POST /api/users/{id}/clone": ToBody,
+    "POST /api/rollout": RolloutBody,
 }
 
 HANDWRITTEN = [

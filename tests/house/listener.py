@@ -7,12 +7,12 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TypeVar
 
-from bus.events import InstanceEvent, StatusChanged
+from bus.events import Event, StatusChanged
 from bus.states import Status
 from bus.subscriber import Snapshot, Subscriber, Update
 from tests.house.surroundings import PATIENCE
 
-_E = TypeVar("_E", bound=InstanceEvent)
+_E = TypeVar("_E", bound=Event)
 
 
 class Listener:

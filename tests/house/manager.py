@@ -72,6 +72,13 @@ class Manager:
         assert self._process is not None
         return self._process.pid
 
+    def relaunch(self, binary: Path, *, kill: bool = False) -> None:
+        """Start it with another PocketBase, after the end of the one that runs, if any."""
+        if self._process is not None:
+            (self.kill if kill else self.stop)()
+        self.environ["PB_BINARY_PATH"] = str(binary)
+        self.start()
+
     def start(self) -> None:
         """Start it, and return once it serves."""
         with self.log.open("ab") as log:

@@ -13,7 +13,6 @@ import pytest
 from actors import proc
 from actors.health import serves
 from actors.isolation.isolation import Isolation
-from actors.layout import Layout
 from actors.process import LaunchSpec, Processes
 from actors.strays import Strays
 from bus.settings import Settings
@@ -112,7 +111,7 @@ def test_a_child_that_ends_with_its_parent(
 ) -> None:
     """It is killed when its parent is, whatever its uid."""
     settings = Settings(user_dbs_path=tmp_path)
-    isolation = Isolation(settings, Layout(root=tmp_path, control=tmp_path), set())
+    isolation = Isolation(settings, set())
     spec = LaunchSpec(argv=(), env={}, cwd=tmp_path, log=tmp_path / "log")
     bond = isolation.wrap(spec, uid, ends_with_parent=True).argv
     parent = processes.spawn(python(tmp_path, PARENT, str(signal.port), *bond, *_says(signal)))

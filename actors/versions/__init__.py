@@ -1,0 +1,1 @@
+"""Which PocketBase each instance is served by, and how it comes to another one and back."""
