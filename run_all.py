@@ -20,6 +20,7 @@ from api.live.server import LiveServer
 from api.live.wish import PATH
 from api.server import ApiServer
 from api.systemd import Notifier, Watchdog, watchdog_seconds
+from api.uploads import upload_channel
 from bus.hub import Hub
 from bus.logs import configure
 from bus.metrics import Metrics
@@ -53,6 +54,7 @@ class House:
                 create_app(bus, settings, metrics),
                 host=settings.api_host,
                 port=settings.api_port,
+                channel=upload_channel(settings),
                 metrics=metrics,
             )
             stack.callback(self.api.close)

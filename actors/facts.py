@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from actors.data.orders import Order
 from actors.proc import ExitStatus
 from bus import trace
 from bus.answers import Answer
@@ -26,6 +27,14 @@ class Asked:
     reply: Reply
     request_id: str = field(default_factory=trace.request_id)
     """That of the call which the request belongs to; it is written beside what is logged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ordered:
+    """A capability orders what cannot be asked over the bus; ``reply`` is called once."""
+
+    order: Order
+    reply: Reply
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,3 +232,10 @@ class Cloned:
     identity: str | None
     error: PblmError | None
     reply: Reply
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplacementProven:
+    """To a user's actor: its instance was tried on its new data; None: it is well."""
+
+    problem: str | None

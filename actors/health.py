@@ -22,7 +22,7 @@ from actors.data.tokens import SUPERUSERS, mint
 from actors.data.userdata import read_identity
 from actors.facts import Problem
 from actors.process import ManagedProcess
-from bus.errors import InstanceIOError, NotFound, PblmError
+from bus.errors import BackupError, InstanceIOError, NotFound, PblmError
 from bus.metrics import Metrics
 from bus.stopwatch import Stopwatch
 
@@ -32,6 +32,9 @@ PAUSES = ((0.008, 1), (0.001, 40), (0.002, 200))
 """Seconds between looks at a starting instance, and how often: no PocketBase starts in less than
 the first, most do within the second, on a busy machine within the third."""
 LAST_PAUSE = 0.025
+SUPERUSERS_PATH = "/api/collections/_superusers/records?perPage=1&fields=id&skipTotal=1"
+DEEP_TIMEOUT = 10.0
+"""How long the first answer from a database may take, in seconds."""
 READY_REQUEST = (
     b"GET /api/health HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: pblm\r\nConnection: close\r\n\r\n"
 )
@@ -96,6 +99,18 @@ def knows_us(port: int, data: Path) -> bool:
         return False
 
 
+def check_deeply(port: int, token: str, *, timeout: float = DEEP_TIMEOUT) -> None:
+    """Raise :class:`BackupError` unless PocketBase on ``port`` reads the superuser of ``token``.
+
+    It answers a health check without a look at its database. Its superusers it reads from there,
+    and knows this one only if the token was signed with the keys in that very database.
+    """
+    try:
+        _ask(port, "GET", SUPERUSERS_PATH, timeout=timeout, token=token)
+    except (BadAnswer, OSError, http.client.HTTPException) as error:
+        raise BackupError(f"it does not answer from its database: {error}") from error
+
+
 def serves(pid: int, port: int, data: Path) -> bool:
     """Whether the process listens on ``port`` and has the database in ``data`` open.
 
@@ -155,6 +170,10 @@ class HealthChecker:
             log.exception("health check of port %d", port)
             return Problem(what=f"{error!r}", silent=False)
         return None
+
+    def check_deeply(self, port: int, token: str) -> None:
+        """Ask the database of the instance on ``port``; see :func:`check_deeply`. Takes time."""
+        check_deeply(port, token)
 
     def run(self, work: Callable[[], None]) -> None:
         """Do ``work`` in a thread of the probes; not at all when they are closed already."""

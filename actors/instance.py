@@ -18,13 +18,17 @@ import pykka
 from actors import proc
 from actors.data import tokens, userdata
 from actors.data.database import UserDataError
+from actors.data.orders import KeepData, PutDataBack, ReplaceData
 from actors.data.ownership import Ownership
+from actors.data.replacement import Replacement
 from actors.facts import (
     ActorFailed,
     Asked,
     HurryUp,
+    Ordered,
     PurgeDue,
     Recover,
+    ReplacementProven,
     Reply,
     RunFact,
     ShutDown,
@@ -65,22 +69,21 @@ class InstanceActor(pykka.ThreadingActor):
         self._keeper = self._life.keeper
         self._waiters = self._life.waiters
         self._ownership = Ownership(user_id, services, self._life, supervisor.tell)
+        self._replacement = Replacement(user_id, services, self._life, self._tell_me)
         self._closed: Callable[[], None] | None = None
 
     def on_receive(self, message: object) -> None:
         """Take a request about this user, or a fact about its process."""
         match message:
             case Asked(request=request, reply=reply, request_id=request_id):
-                try:
-                    with trace.serving(request_id):
-                        self._serve(request, reply)
-                except PblmError as error:
-                    self._waiters.refuse([reply], error)
-                except Exception:
-                    self._waiters.keep(reply)  # on_failure answers it
-                    raise
+                with trace.serving(request_id):
+                    self._take(request, reply)
+            case Ordered(order=order, reply=reply):
+                self._take(order, reply)
             case RunFact():
                 self._life.learn(message)
+            case ReplacementProven(problem=problem):
+                self._replacement.proven(problem)
             case Recover():
                 self._recover()
             case ShutDown(done=done, keep=keep):
@@ -94,9 +97,19 @@ class InstanceActor(pykka.ThreadingActor):
             case _:
                 log.error("%s: not understood: %r", self._user_id, message)
 
+    def _take(self, request: object, reply: Reply) -> None:
+        try:
+            self._serve(request, reply)
+        except PblmError as error:
+            self._waiters.refuse([reply], error)
+        except Exception:
+            self._waiters.keep(reply)  # on_failure answers it
+            raise
+
     def _serve(self, request: object, reply: Reply) -> None:
         if self._closed is not None:
             raise Unavailable("The manager is stopping", retry_after=5)
+        self._replacement.check_free()
         match request:
             case DeleteInstance() | UndeleteInstance() | RenameInstance():
                 self._check_known()
@@ -104,6 +117,9 @@ class InstanceActor(pykka.ThreadingActor):
                 return
         self._ownership.check_free()
         match request:
+            case ReplaceData() | PutDataBack() | KeepData():
+                self._check_known()
+                self._replacement.serve(request, reply)
             case InitInstance():
                 self._init_instance(request, reply)
             case StopInstance():
@@ -198,12 +214,16 @@ class InstanceActor(pykka.ThreadingActor):
 
     def _recover(self) -> None:
         """Go on where a former manager, or a former actor of this user, has left it."""
-        record = self._keeper.record
         self._services.queue.leave(self._user_id)
-        process = self._find_process(record)
+        process = self._find_process(self._keeper.record)
         if process is not None:
             self._life.adopt(process)
-        elif record.desired is Desired.STOPPED or record.status is Status.STOPPING:
+        else:
+            self._recover_without_process(self._keeper.record)
+        self._replacement.recover()
+
+    def _recover_without_process(self, record: Record) -> None:
+        if record.desired is Desired.STOPPED or record.status is Status.STOPPING:
             self._recover_stopped(record)
         elif record.status is Status.FAILED and _needs_a_person(record):
             log.info("%s: stays Failed: %s", self._user_id, record.reason)
@@ -238,7 +258,9 @@ class InstanceActor(pykka.ThreadingActor):
     def _shut_down(self, done: Callable[[], None], *, keep: bool) -> None:
         self._closed = done
         self._life.ending = True
-        self._waiters.refuse_all(Unavailable("The manager is stopping", retry_after=5))
+        stopping = Unavailable("The manager is stopping", retry_after=5)
+        self._replacement.abandon(stopping)
+        self._waiters.refuse_all(stopping)
         match self._keeper.status:
             case _ if keep:
                 self._close()
@@ -253,6 +275,7 @@ class InstanceActor(pykka.ThreadingActor):
 
     def _settled(self) -> None:
         self._ownership.settled()
+        self._replacement.settled()
         if self._closed is not None:
             self._close()
 
@@ -271,13 +294,15 @@ class InstanceActor(pykka.ThreadingActor):
         """Tell those who wait, and the supervisor, that this actor died of a bug."""
         self._life.let_go()
         self._ownership.give_up()
-        self._waiters.refuse_all(InternalError(f"The request failed by a bug: {exception_value!r}"))
+        bug = InternalError(f"The request failed by a bug: {exception_value!r}")
+        self._replacement.abandon(bug)
+        self._waiters.refuse_all(bug)
         unread = []
         while not self.actor_inbox.empty():
             unread.append(self.actor_inbox.get().message)
         self._supervisor.tell(ActorFailed(user_id=self._user_id, unread=tuple(unread)))
 
-    def _tell_me(self, fact: RunFact) -> None:
+    def _tell_me(self, fact: RunFact | ReplacementProven) -> None:
         try:
             self.actor_ref.tell(fact)
         except pykka.ActorDeadError:

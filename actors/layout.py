@@ -44,6 +44,8 @@ class Layout:
     control: Path
     shared: bool = False
     """Whether processes of other uids pass through to what is theirs."""
+    backups_path: Path | None = None
+    """Where backups are kept; None: beside the rest of what is ours."""
 
     def data(self, user_id: str) -> Path:
         """The user's PocketBase data directory."""
@@ -63,7 +65,26 @@ class Layout:
 
     def swap(self, user_id: str) -> Path:
         """Where other data wait to be put in the place of the user's, and what was there before."""
-        return self.control / "swaps" / directory_name(user_id)
+        return self.swaps / directory_name(user_id)
+
+    @property
+    def swaps(self) -> Path:
+        """Where what is swapped lies, of all users."""
+        return self.control / "swaps"
+
+    @property
+    def backups_root(self) -> Path:
+        """Where all backups are."""
+        return self.backups_path or self.control / "backups"
+
+    def backups(self, user_id: str) -> Path:
+        """Where the user's backups are."""
+        return self.backups_root / directory_name(user_id)
+
+    @property
+    def proofs(self) -> Path:
+        """Where backups are tried; the processes that try them pass through."""
+        return self.control / "proofs"
 
     def replication(self, user_id: str) -> Path:
         """What is remembered of the replica of the user's database."""
@@ -90,7 +111,8 @@ class Layout:
 
     def prepare(self) -> None:
         """Make the manager's own directories; raise :class:`InstanceIOError` if that fails."""
-        for path in (self.root, self.control, self.control / "templates", self.nursery):
+        own = (self.root, self.control, self.control / "templates", self.nursery, self.proofs)
+        for path in own:
             make_directory(path, PASSABLE if self.shared else PRIVATE)
         for path in (
             self.control / "run",
@@ -98,8 +120,10 @@ class Layout:
             self.control / "locks",
             self.control / "trash",
             self.control / "drafts",
-            self.control / "swaps",
+            self.swaps,
             self.control / "upgrades",
+            self.control / "uploads",
+            self.backups_root,
         ):
             make_private_directory(path)
 

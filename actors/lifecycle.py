@@ -75,8 +75,8 @@ class Lifecycle:
         self.keeper = StatusKeeper(user_id, services)
         self.waiters = Waiters(lambda: self.keeper.instance)
         self.process: ManagedProcess | None = None
-        self.ending = False
-        """Nothing is started again: the manager ends."""
+        self.ending = self.held = False
+        """Nothing is started again: the manager ends; for now: its data are being replaced."""
         self.successor: Binary | None = None
         """What is started once the process that is being stopped has ended."""
         self._user_id = user_id
@@ -146,7 +146,7 @@ class Lifecycle:
         )
         self._failures = 0
         self.waiters.answer(self.waiters.stopped)
-        if self.keeper.record.desired is Desired.RUNNING and not self.ending:
+        if self.keeper.record.desired is Desired.RUNNING and not (self.ending or self.held):
             binary, self.successor = self.successor, None
             self.start("It is started again", forced=True, binary=binary)
         else:

@@ -22,12 +22,7 @@ def serve(
     """
     data = layout.data(user_id)
     return LaunchSpec(
-        argv=(
-            binary,
-            "serve",
-            f"--http=127.0.0.1:{port}",
-            *_flags(data, template, hooks=template.directory("pb_hooks")),
-        ),
+        argv=_serve(binary, port, _flags(data, template, hooks=template.directory("pb_hooks"))),
         env=_environment(data, template, user_id),
         cwd=data,
         log=layout.log(user_id),
@@ -51,10 +46,34 @@ def migrate(
     )
 
 
-def _flags(data: Path, template: Template, *, hooks: Path) -> tuple[str, ...]:
+def trial(
+    binary: str, data: Path, template: Template, user_id: str, port: int, *, migrate: bool
+) -> LaunchSpec:
+    """Return the command that serves a copy in ``data``, to see that it can be served.
+
+    No hooks and no pages, so the copy does nothing to the outside; the template's migrations are
+    applied only when it is to ``migrate``. What is named and not there, PocketBase does without.
+    """
+    nothing = data / "nothing"
+    migrations = template.directory("pb_migrations") if migrate else nothing
+    return LaunchSpec(
+        argv=_serve(binary, port, _flags(data, template, hooks=nothing, migrations=migrations)),
+        env=_environment(data, template, user_id),
+        cwd=data,
+        log=data.with_suffix(".log"),
+    )
+
+
+def _serve(binary: str, port: int, flags: tuple[str, ...]) -> tuple[str, ...]:
+    return (binary, "serve", f"--http=127.0.0.1:{port}", *flags)
+
+
+def _flags(
+    data: Path, template: Template, *, hooks: Path, migrations: Path | None = None
+) -> tuple[str, ...]:
     return (
         f"--dir={data}",
-        f"--migrationsDir={template.directory('pb_migrations')}",
+        f"--migrationsDir={migrations or template.directory('pb_migrations')}",
         f"--hooksDir={hooks}",
         f"--publicDir={template.directory('pb_public')}",
         "--automigrate=0",

@@ -10,6 +10,7 @@ import pykka
 from actors.breaker import FleetBreaker
 from actors.clock import Clock
 from actors.data.operator import Operator
+from actors.data.orders import Order
 from actors.data.template import Template
 from actors.facts import Reply
 from actors.health import HealthChecker
@@ -59,6 +60,8 @@ class Services:
     publish: Callable[[Event], None]
     ask: Callable[[Request, Reply], None]
     """Asks anything that can be asked over the bus; answered once, from any thread, errors too."""
+    order: Callable[[Order, Reply], None]
+    """Orders what cannot be asked over the bus; answered likewise."""
     policy: RestartPolicy
     breaker: FleetBreaker
     versions: Versions

@@ -10,8 +10,9 @@ from typing import Any
 
 import pykka
 
+from actors.data.orders import AdoptData
 from actors.data.ownership import finish_renames
-from actors.data.swap import finish_swaps
+from actors.data.swap import finish_swap, finish_swaps
 from actors.data.transfers import Transfers
 from actors.disk import MIB, DiskWatch, free_bytes
 from actors.facts import (
@@ -21,6 +22,7 @@ from actors.facts import (
     Cloned,
     HousekeepingDue,
     HurryUp,
+    Ordered,
     PurgeDue,
     Recover,
     Renamed,
@@ -80,13 +82,15 @@ class Supervisor(pykka.ThreadingActor):
             self._receive(message)
         except Exception as bug:
             error = bug if isinstance(bug, PblmError) else _bug(bug)
-            if isinstance(message, Asked):
+            if isinstance(message, Asked | Ordered):
                 message.reply(ErrorAnswer.of(error))
 
     def _receive(self, message: object) -> None:
         match message:
             case Asked(request=request, reply=reply):
                 self._serve(request, reply, message)
+            case Ordered():
+                self._carry_out(message)
             case ActorFailed(user_id=user_id, unread=unread):
                 self._actor_failed(user_id, unread)
             case ReplacementDue(user_id=user_id):
@@ -99,6 +103,7 @@ class Supervisor(pykka.ThreadingActor):
             case Renamed():
                 self._renamed(message)
             case Cloned():
+                self._retire(message.request.to)
                 self._transfers.cloned(message)
             case HousekeepingDue():
                 self._keep_house()
@@ -136,7 +141,22 @@ class Supervisor(pykka.ThreadingActor):
             case _:
                 raise InternalError(f"Nobody knows {type(request).__name__}")
 
-    def _pass_on(self, user_id: str, asked: Asked) -> None:
+    def _retire(self, user_id: str) -> None:
+        """Let go of the actor of somebody who was purged: it knows nothing of who comes now."""
+        if user_id in self._actors and self._services.store.get(user_id) is None:
+            self._actors.pop(user_id).stop(block=False)
+
+    def _carry_out(self, ordered: Ordered) -> None:
+        if self._closed is not None:
+            raise Unavailable("The manager is stopping", retry_after=5)
+        if isinstance(ordered.order, AdoptData):
+            self._retire(ordered.order.user_id)
+            ordered.reply(self._transfers.adopt(ordered.order))
+        else:
+            self._check_known(ordered.order.user_id)
+            self._pass_on(ordered.order.user_id, ordered)
+
+    def _pass_on(self, user_id: str, asked: Asked | Ordered) -> None:
         try:
             self._actor(user_id).tell(asked)
         except pykka.ActorDeadError as error:
@@ -194,6 +214,7 @@ class Supervisor(pykka.ThreadingActor):
         self._replaced[user_id] = self._services.clock.monotonic()
         self._actors.pop(user_id, None)
         owner = self._transfers.settle(user_id)
+        finish_swap(self._services.store, self._services.layout, owner)
         actor = self._actor(owner)
         if self._services.store.get(owner) is not None:
             actor.tell(Recover())

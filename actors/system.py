@@ -10,13 +10,15 @@ from contextlib import ExitStack
 
 import pykka
 
+from actors.backups.keeper import make_keeper
 from actors.breaker import WINDOW, FleetBreaker
 from actors.capability import Capabilities, Capability
 from actors.clock import LoopClock
 from actors.data.operator import Operator
+from actors.data.orders import Order
 from actors.data.template import Template
 from actors.doctor import Finding, examine
-from actors.facts import Asked, HurryUp, Recover, ShutDown
+from actors.facts import Asked, HurryUp, Ordered, Recover, ShutDown
 from actors.health import HealthChecker
 from actors.isolation.confinement import Confinement
 from actors.isolation.isolation import Isolation
@@ -61,6 +63,7 @@ CAPABILITIES: tuple[Callable[[Services], Capability], ...] = (
     nursery,
     make_replicator,
     rollouts,
+    make_keeper,
 )
 """What the house can do beside the life of the instances, in the order in which it begins."""
 
@@ -84,6 +87,7 @@ class ActorSystem:
             root=settings.user_dbs_path,
             control=settings.control_path,
             shared=settings.isolation == "uid",
+            backups_path=settings.backup_path,
         )
         self._closing = ExitStack()
         self._stopped = threading.Event()
@@ -171,6 +175,7 @@ class ActorSystem:
             replicas=self.replicas,
             publish=publish,
             ask=self._ask,
+            order=self._order,
             policy=RestartPolicy(),
             breaker=self._make_breaker(clock, publish),
             versions=self.versions,
@@ -216,6 +221,13 @@ class ActorSystem:
             self.handle(request, reply)
         except PblmError as error:
             reply(ErrorAnswer.of(error))
+
+    def _order(self, order: Order, reply: Reply) -> None:
+        try:
+            assert self._supervisor is not None, "capabilities begin after the supervisor"
+            self._supervisor.tell(Ordered(order=order, reply=reply))
+        except pykka.ActorDeadError:
+            reply(ErrorAnswer.of(Unavailable("The manager is stopping", retry_after=5)))
 
     def stop_instances(self) -> None:
         """Begin to stop all instances, or to let go of them as ``PB_ON_EXIT`` has it.

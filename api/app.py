@@ -11,6 +11,7 @@ import falcon.inspect
 
 from api import problems
 from api.access import AccessResource
+from api.backups import add_backups
 from api.dashboard.resource import DashboardResource
 from api.fleet import FleetResource, HealthResource
 from api.guard import Guard
@@ -26,7 +27,6 @@ from api.rollout import RolloutResource
 from api.trace import Traced
 from api.users import UserResource, refuse_odd_path
 from bus.client import BusClient
-from bus.errors import PblmError
 from bus.metrics import Metrics
 from bus.settings import Settings
 
@@ -46,10 +46,10 @@ def create_app(bus: BusClient, settings: Settings, metrics: Metrics | None = Non
     middleware: list[Any] = [Traced(), Counted(metrics), Guard(settings.api_token)]
     app = falcon.App(middleware=middleware)
     app.req_options.keep_blank_qs_values = True
-    app.add_error_handler(Exception, problems.on_bug)
-    app.add_error_handler(PblmError, problems.on_problem)
-    app.set_error_serializer(problems.serialize_http_error)
+    problems.handle(app)
     _add_calls_about_a_user(app, bus, settings, metrics)
+    add_backups(app, bus, settings)
+    app.add_sink(refuse_odd_path, r"/api/users/(?P<rest>.*)")
     _add_calls_about_all(app, bus, metrics)
     _add_dashboard(app, settings)
     metrics.expect_http(_calls(app), CODES)
@@ -81,7 +81,6 @@ def _add_calls_about_a_user(app: App, bus: BusClient, settings: Settings, metric
     app.add_route("/api/users/{user_id}/history", monitor, suffix="history")
     app.add_route("/api/users/{user_id}/logs", LogResource(bus, metrics))
     app.add_route("/api/users/{user_id}/replica", ReplicationResource(bus))
-    app.add_sink(refuse_odd_path, r"/api/users/(?P<rest>.*)")
 
 
 def _add_calls_about_all(app: App, bus: BusClient, metrics: Metrics) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Mapping
 
 import falcon
 
@@ -28,11 +29,14 @@ class Guard:
         elif req.path.startswith("/api/") or req.path == "/metrics":
             self._check_token(req, self._token)
 
+    def may_upload(self, headers: Mapping[str, str]) -> bool:
+        """Whether one with these headers may send a large body; asked before it comes in."""
+        if self._token is None:
+            return "ORIGIN" not in headers  # no page of anybody sends archives
+        return hmac.compare_digest(_bearer(headers.get("AUTHORIZATION", "")), self._token)
+
     def _check_token(self, req: falcon.Request, token: bytes) -> None:
-        scheme, _, given = (req.get_header("Authorization") or "").partition(" ")
-        # WSGI hands the bytes of a header over as Latin-1, whatever they are.
-        right = given.encode("latin-1", "replace").strip() if scheme.lower() == "bearer" else b""
-        check_token(right, token)
+        check_token(_bearer(req.get_header("Authorization") or ""), token)
 
     def _check_origin(self, req: falcon.Request) -> None:
         try:
@@ -58,3 +62,10 @@ def check_host(host: str) -> None:
             f"Forbidden: host {host!r} is not this machine; use http://127.0.0.1, "
             "or set PB_API_TOKEN"
         )
+
+
+def _bearer(header: str) -> bytes:
+    """Return what is given as the token, or nothing."""
+    scheme, _, given = header.partition(" ")
+    # WSGI hands the bytes of a header over as Latin-1, whatever they are.
+    return given.encode("latin-1", "replace").strip() if scheme.lower() == "bearer" else b""

@@ -73,3 +73,10 @@ def read_wait(text: str | None, default: float, *, longest: float = MAX_WAIT) ->
     if not 0 <= seconds <= longest:
         raise InvalidRequest(f"wait={text!r}: takes seconds from 0 to {longest:g}")
     return seconds
+
+
+def read_flag(text: str | None, name: str) -> bool:
+    """Return whether query parameter ``name`` is ``true``; without it, it is not."""
+    if text not in (None, "true", "false"):
+        raise InvalidRequest(f"{name}={text!r}: takes true or false")
+    return text == "true"

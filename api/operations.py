@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from api import (
     access,
+    backups_described,
     fleet,
     logs,
     metrics,
@@ -21,6 +22,7 @@ OPERATIONS = (
     *users.OPERATIONS,
     *ownership.OPERATIONS,
     *access.OPERATIONS,
+    *backups_described.OPERATIONS,
     *fleet.OPERATIONS,
     *replication.OPERATIONS,
     *monitor.OPERATIONS,

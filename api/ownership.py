@@ -7,7 +7,7 @@ from typing import Annotated
 import falcon
 import msgspec
 
-from api.input import read_body, read_query
+from api.input import read_body, read_flag, read_query
 from api.openapi.operation import Operation, Query, Reply
 from api.replies import InstanceReply, write
 from bus.answers import InstanceAnswer
@@ -36,8 +36,12 @@ class OwnershipResource:
 
     def on_delete_pb(self, req: falcon.Request, resp: falcon.Response, user_id: str) -> None:
         """``DELETE /api/users/{id}/pb?purge=true``."""
-        purge = _flag(read_query(req, {"purge"}).get("purge"), "purge")
-        request = DeleteInstance(user_id=user_id, purge=purge)
+        query = read_query(req, {"purge", "keep_backups"})
+        purge = read_flag(query.get("purge"), "purge")
+        keep = read_flag(query.get("keep_backups"), "keep_backups")
+        if keep and not purge:
+            raise InvalidRequest("keep_backups goes with purge: until then, they are kept anyway")
+        request = DeleteInstance(user_id=user_id, purge=purge, keep_backups=keep)
         done = " and its data are gone" if purge else "; its data are kept for PB_DELETE_GRACE"
         self._answer(resp, request, f"PocketBase instance deleted{done}", self._stop_wait)
 
@@ -74,12 +78,6 @@ def _to(req: falcon.Request) -> str:
     return read_body(req, ToBody).to
 
 
-def _flag(text: str | None, name: str) -> bool:
-    if text not in (None, "true", "false"):
-        raise InvalidRequest(f"{name}={text!r}: takes true or false")
-    return text == "true"
-
-
 OPERATIONS = (
     Operation(
         call="DELETE /api/users/{user_id}/pb",
@@ -87,6 +85,7 @@ OPERATIONS = (
         details="The data is kept for `PB_DELETE_GRACE`, unless it is purged.",
         group="Ownership",
         query={
+            "keep_backups": Query(type=bool, meaning="Purge all but the backups", default=False),
             "purge": Query(type=bool, meaning="Remove the data for good, now", default=False),
         },
         replies={200: Reply(what="It is deleted; null: it is purged", body=InstanceReply)},

@@ -114,3 +114,10 @@ def serialize_http_error(
     else:
         ours = InvalidRequest(error.description or error.title or status.phrase)
     write_error(resp, status, ours)
+
+
+def handle(app: falcon.App[falcon.Request, falcon.Response]) -> None:
+    """Have every failure of ``app`` answered here."""
+    app.add_error_handler(Exception, on_bug)
+    app.add_error_handler(PblmError, on_problem)
+    app.set_error_serializer(serialize_http_error)

@@ -8,6 +8,7 @@ from typing import Any
 
 import waitress.server
 from waitress import wasyncore
+from waitress.channel import HTTPChannel
 
 from bus.errors import SettingsError
 from bus.metrics import Metrics
@@ -22,14 +23,23 @@ MAX_BODY = 1024 * 1024
 class ApiServer:
     """Listens from the moment it is made, serves from :meth:`start` to :meth:`close`."""
 
-    def __init__(self, app: Any, *, host: str, port: int, metrics: Metrics | None = None) -> None:
+    def __init__(
+        self,
+        app: Any,
+        *,
+        host: str,
+        port: int,
+        channel: type[HTTPChannel] = HTTPChannel,
+        metrics: Metrics | None = None,
+    ) -> None:
         """Bind; raise :class:`SettingsError` naming the setting when that cannot be done.
 
-        With ``port=0`` the system chooses one; ``port`` of the server tells which.
+        With ``port=0`` the system chooses one; ``port`` of the server tells which. Connections
+        are of class ``channel``.
         """
         listener = listen(host, port, setting="PB_API_PORT")
         self.port: int = listener.getsockname()[1]
-        self._server: Any = waitress.server.create_server(
+        server: Any = waitress.server.create_server(
             app,
             sockets=[listener],
             threads=THREADS,
@@ -40,9 +50,11 @@ class ApiServer:
             ident=None,
             clear_untrusted_proxy_headers=True,
         )
-        self._thread = threading.Thread(target=self._server.run, name="api")
+        server.channel_class = channel  # waitress has no other way to give it one
+        self._server: Any = server
+        self._thread = threading.Thread(target=server.run, name="api")
         if metrics is not None:
-            waiting = self._server.task_dispatcher.queue
+            waiting = server.task_dispatcher.queue
             metrics.http_waiting.set_function(lambda: len(waiting))
 
     def start(self) -> None:

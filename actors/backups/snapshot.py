@@ -26,7 +26,7 @@ from actors.backups.manifest import Kind, Manifest
 from actors.data.contents import always, copy_database, describe, file_references, quick_check
 from actors.data.database import UserDataError
 from actors.data.storage import link_files, stored_files
-from actors.data.userdata import read_identity
+from actors.data.userdata import identities, read_identity
 from bus.errors import BackupError
 
 TRIES = 8
@@ -62,7 +62,7 @@ def take(
         missing = _copy(data, target, wanted)
         quick_check(target)
         found = read_identity(target)
-        if identity not in (None, found):
+        if identity is not None and identity not in identities(target):
             raise BackupError(f"the database in {data} is not the one of user {user_id}")
         manifest = _manifest(target, missing, found, fingerprint, began, user_id, version, kind)
         (target / MANIFEST).write_bytes(msgspec.json.encode(manifest))

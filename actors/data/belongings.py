@@ -29,11 +29,13 @@ def bring_back(layout: Layout, user_id: str) -> None:
         _move(layout.trash(user_id), layout.data(user_id))
 
 
-def destroy(layout: Layout, user_id: str) -> None:
+def destroy(layout: Layout, user_id: str, *, keep_backups: bool) -> None:
     """Remove everything of the user from the disk."""
     _settle(layout, user_id)
     with _refusals("remove"):
-        folders = layout.data(user_id), layout.trash(user_id), layout.replication(user_id)
+        folders = [layout.data(user_id), layout.trash(user_id), layout.replication(user_id)]
+        if not keep_backups:
+            folders.append(layout.backups(user_id))
         for folder in folders:
             if folder.exists():
                 shutil.rmtree(folder)
@@ -47,9 +49,27 @@ def rename(layout: Layout, old: str, new: str) -> None:
     with _refusals("rename"):
         _move(layout.data(old), layout.data(new))
         files.move(layout.log(old), layout.log(new))
+        _move_backups(layout, old, new)
         layout.lock(old).unlink(missing_ok=True)
         if layout.replication(old).exists():  # under its new name it gets a replica of its own
             shutil.rmtree(layout.replication(old))
+
+
+def _move_backups(layout: Layout, old: str, new: str) -> None:
+    """Backups of somebody who had the new id before, and is gone, stay where they are found."""
+    source, target = layout.backups(old), layout.backups(new)
+    if source.exists() and target.exists():
+        for path in source.iterdir():
+            path.rename(target / path.name)
+        source.rmdir()
+    else:
+        _move(source, target)
+
+
+def bring_in(draft: Path, layout: Layout, user_id: str) -> None:
+    """Have what lies in ``draft`` be the data of a user who has none."""
+    with _refusals("bring in"):
+        _move(draft, layout.data(user_id))
 
 
 def clone(layout: Layout, source: str, target: str) -> str:

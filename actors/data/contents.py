@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ MIGRATIONS = "SELECT file FROM _migrations ORDER BY applied, file"
 SETTINGS = "SELECT value FROM _params WHERE id = 'settings'"
 COLLECTIONS = "SELECT id, name, fields FROM _collections WHERE type != 'view'"
 """A view shows files of other collections; it has none of its own."""
+COLUMNS = "SELECT name FROM pragma_table_info('_collections')"
+TABLE = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?"
 INTERRUPT_EVERY = 10_000
 """SQLite's steps between two looks at whether the copy is still wanted: well under 10 ms."""
 
@@ -27,6 +30,16 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True):
     """PocketBase starts on it only with the key that they were written with."""
     files_elsewhere: bool
     """Uploads lie in a bucket, not beside the database."""
+
+
+class Generation(Enum):
+    """What has made a database."""
+
+    NONE = auto()
+    """No PocketBase."""
+    OLD = auto()
+    """A PocketBase before 0.23."""
+    CURRENT = auto()
 
 
 class FileReference(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +58,16 @@ class FileReference(msgspec.Struct, frozen=True, kw_only=True):
 def always() -> bool:
     """It is wanted, however long it takes."""
     return True
+
+
+def generation(data: Path) -> Generation:
+    """Return what has made the database in ``data``; raise :class:`UserDataError`."""
+    with reading(data) as database:
+        columns = {row[0] for row in database.execute(COLUMNS)}
+        migrated = database.execute(TABLE, ["_migrations"]).fetchone()
+    if not columns or migrated is None:
+        return Generation.NONE
+    return Generation.CURRENT if "fields" in columns else Generation.OLD
 
 
 def describe(data: Path) -> Contents:
@@ -73,6 +96,18 @@ def copy_database(source: Path, target: Path, wanted: Callable[[], bool] = alway
         database.set_progress_handler(lambda: not wanted(), INTERRUPT_EVERY)
         database.execute("PRAGMA synchronous = OFF")
         database.execute("VACUUM INTO ?", [str(target / "data.db")])
+
+
+def make_whole(data: Path) -> None:
+    """Have all of a database that is ours be in its one file; raise :class:`UserDataError`.
+
+    What a PocketBase that was copied while it ran has left in the log beside it goes there too.
+    """
+    with reading(data) as database:
+        database.execute("VACUUM INTO ?", [str(data / "whole.db")])
+    for name in ("data.db-wal", "data.db-shm"):
+        (data / name).unlink(missing_ok=True)
+    (data / "whole.db").rename(data / "data.db")
 
 
 def quick_check(data: Path) -> None:

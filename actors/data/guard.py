@@ -12,7 +12,7 @@ import stat
 from pathlib import Path
 
 from actors.data.database import UserDataError
-from actors.data.userdata import read_identity
+from actors.data.userdata import identities
 from actors.records import Record
 from bus.causes import Cause
 from bus.errors import InstanceIOError
@@ -27,12 +27,14 @@ def check_data(data: Path, record: Record, version: str | None) -> None:
         return
     _check_file(data / "data.db")
     _check_version(record, version)
-    found = _read_identity(data)
-    if found != record.identity:
+    found = _identities(data)
+    if not found:
+        raise _refusal(Cause.DATA_CORRUPT, f"the database in {data} has no migrations")
+    if record.identity not in found:
         raise _refusal(
             Cause.DATA_FOREIGN,
             f"the database in {data} is not the one of user {record.user_id} "
-            f"(its identity is {found}, on record is {record.identity})",
+            f"(on record is {record.identity}, which it never was)",
         )
 
 
@@ -50,9 +52,9 @@ def _check_file(path: Path) -> None:
         raise _refusal(Cause.DATA_MISSING, f"{path} is empty")
 
 
-def _read_identity(data: Path) -> str:
+def _identities(data: Path) -> set[str]:
     try:
-        return read_identity(data)
+        return identities(data)
     except UserDataError as error:
         if error.not_a_database:
             problem = f"{data / 'data.db'} is not a SQLite database"

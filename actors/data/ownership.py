@@ -100,9 +100,9 @@ class Ownership:
         if self._pending is not None:
             self._life.waiters.keep(self._pending[1])
 
-    def purge(self) -> None:
+    def purge(self, *, keep_backups: bool = False) -> None:
         """Remove everything of the user."""
-        belongings.destroy(self._services.layout, self._user_id)
+        belongings.destroy(self._services.layout, self._user_id, keep_backups=keep_backups)
         uid = self._keeper.record.uid
         self._keeper.forget()
         if uid is not None:
@@ -111,8 +111,8 @@ class Ownership:
 
     def _do(self, request: OwnershipRequest) -> InstanceAnswer:
         match request:
-            case DeleteInstance(purge=True):
-                self.purge()
+            case DeleteInstance(purge=True, keep_backups=keep_backups):
+                self.purge(keep_backups=keep_backups)
             case DeleteInstance():
                 self._delete()
             case UndeleteInstance():

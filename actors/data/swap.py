@@ -14,13 +14,13 @@ behind it. Without an intent, everything in the folder is rubbish.
 
 from __future__ import annotations
 
-import os
 import shutil
 from datetime import datetime
 from pathlib import Path
 
 import msgspec
 
+from actors.durable import remove, rename, sync_tree, write_file
 from actors.layout import Layout, make_private_directory
 from actors.records import Record
 from actors.store import Store
@@ -89,12 +89,12 @@ class Swap:
     def exchange(self, intent: Intent) -> None:
         """Put the new, sealed data in the user's place. Nobody may serve either."""
         try:
-            _remove(self._intent)  # of a former swap: that one is confirmed by this one
-            _remove(self.old)
+            remove(self._intent)  # of a former swap: that one is confirmed by this one
+            remove(self.old)
             self.note(intent)
             if intent.had_data:
-                _rename(self.data, self.old)
-            _rename(self.new, self.data)
+                rename(self.data, self.old)
+            rename(self.new, self.data)
         except OSError as error:
             self.take_back(intent)
             raise _refusal("the data cannot be put in their place", error) from error
@@ -102,7 +102,7 @@ class Swap:
     def note(self, intent: Intent) -> None:
         """Write down the intent, or what has become of it."""
         try:
-            _write(self._intent, msgspec.json.encode(intent))
+            write_file(self._intent, msgspec.json.encode(intent))
         except OSError as error:
             raise _refusal(f"{self._intent} cannot be written", error) from error
 
@@ -110,10 +110,10 @@ class Swap:
         """Have the old data in the user's place again, wherever it stands. Nobody may serve it."""
         try:
             if self.exchanged(intent):
-                _remove(self._failed)
-                _rename(self.data, self._failed)
+                remove(self._failed)
+                rename(self.data, self._failed)
             if self.old.exists():
-                _rename(self.old, self.data)
+                rename(self.old, self.data)
             self.settle()
         except OSError as error:
             raise _refusal("the former data cannot be put back", error) from error
@@ -123,8 +123,8 @@ class Swap:
         if not self.folder.exists():
             return
         try:
-            _remove(self._intent)  # first: without it, the rest is rubbish
-            _remove(self.folder)
+            remove(self._intent)  # first: without it, the rest is rubbish
+            remove(self.folder)
         except OSError as error:
             raise _refusal(f"{self.folder} cannot be removed", error) from error
 
@@ -153,42 +153,6 @@ def finish_swaps(store: Store, layout: Layout) -> None:
     """Finish or undo what the end of a manager interrupted. Before any instance is started."""
     for record in store.records():
         finish_swap(store, layout, record.user_id)
-
-
-def sync_tree(top: Path) -> None:
-    """Have everything under ``top`` on the disk for sure; raise :class:`OSError`."""
-    for folder, _, names in os.walk(top):
-        for path in (folder, *(os.path.join(folder, name) for name in names)):
-            _sync(Path(path))
-
-
-def _rename(source: Path, target: Path) -> None:
-    source.rename(target)
-    _sync(source.parent)
-    _sync(target.parent)
-
-
-def _write(path: Path, content: bytes) -> None:
-    draft = path.with_suffix(".new")
-    draft.write_bytes(content)
-    _sync(draft)
-    _rename(draft, path)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-    _sync(path.parent)
-
-
-def _sync(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def _refusal(what: str, error: Exception) -> InstanceIOError:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from actors.data import belongings
+from actors.data.orders import AdoptData
 from actors.data.ownership import finish_rename
 from actors.facts import Cloned, Reply
 from actors.services import Services
@@ -69,6 +71,23 @@ class Transfers:
             self._tell(Cloned(request=request, identity=identity, error=error, reply=reply))
 
         self._services.health.run(work)
+
+    def adopt(self, order: AdoptData) -> InstanceAnswer:
+        """Make data that are complete those of a new user. Raises :class:`PblmError`."""
+        self.reserve(order.user_id)
+        try:
+            belongings.bring_in(Path(order.draft), self._services.layout, order.user_id)
+        finally:
+            self.free(order.user_id)
+        keeper = StatusKeeper(order.user_id, self._services)
+        keeper.enter(
+            Status.STOPPED,
+            f"Its data are {order.what}",
+            desired=Desired.STOPPED,
+            identity=order.identity,
+            version=order.version,
+        )
+        return InstanceAnswer(instance=keeper.instance)
 
     def cloned(self, news: Cloned) -> None:
         """Make the copy known as a user's instance."""

@@ -12,7 +12,12 @@ import msgspec
 
 from actors.data.database import Connection, UserDataError, quoted, reading, writing
 
-FIRST_MIGRATION = "SELECT file, applied FROM _migrations ORDER BY applied, file LIMIT 1"
+ALL_MIGRATIONS = "SELECT file, applied FROM _migrations"
+FIRST_MIGRATION = """
+    SELECT file, applied FROM _migrations WHERE file NOT LIKE '%aux_init%'
+    ORDER BY applied, file LIMIT 1
+"""
+"""The one of the logs' database is applied anew, at a new time, whenever that one is missing."""
 AUTH_COLLECTIONS = "SELECT name FROM _collections WHERE type = 'auth'"
 AUTH_OPTIONS = "SELECT id, options FROM _collections WHERE type = 'auth'"
 SETTINGS = "SELECT value FROM _params WHERE id = 'settings'"
@@ -38,6 +43,15 @@ def read_identity(data: Path) -> str:
         if row is None:
             raise UserDataError("it has no migrations")
         return f"{row[0]}@{row[1]}"
+
+
+def identities(data: Path) -> set[str]:
+    """Return every text that the database in ``data`` may be known by, whenever it was read.
+
+    Raises :class:`UserDataError` when it cannot be read.
+    """
+    with reading(data) as database:
+        return {f"{row[0]}@{row[1]}" for row in database.execute(ALL_MIGRATIONS)}
 
 
 class TokenKey(msgspec.Struct, frozen=True, kw_only=True):

@@ -79,6 +79,8 @@ def _operation(operation: Operation, schemas: Schemas) -> dict[str, Any]:
     if operation.body is not None:
         content = {"application/json": {"schema": schemas.of(operation.body)}}
         told["requestBody"] = {"required": operation.body_required, "content": content}
+    if operation.body_media != "application/json":
+        told["requestBody"] = {"required": True, "content": {operation.body_media: {"schema": {}}}}
     if operation.path.startswith("/api/"):
         told["security"] = [{"token": []}, {}]  # only where PB_API_TOKEN is set
     return {name: value for name, value in told.items() if value not in ("", [])}

@@ -44,6 +44,8 @@ class Operation:
     body: Any = None
     """The type of the body; None: there is none, and one that is sent is not looked at."""
     body_required: bool = False
+    body_media: str = "application/json"
+    """Of another one than JSON, nothing more is said."""
     replies: Mapping[int, Reply]
     errors: tuple[type[PblmError], ...] = ()
     """Beside those that every call can end with: see :func:`api.openapi.errors.errors_of`."""

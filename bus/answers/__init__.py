@@ -6,6 +6,11 @@ A new one is named in :data:`AnyAnswer`.
 from __future__ import annotations
 
 from bus.answers.access import MetadataAnswer, RevokedAnswer, TokenAnswer
+from bus.answers.backups import (
+    BackupAnswer,
+    BackupFileAnswer,
+    BackupsAnswer,
+)
 from bus.answers.base import Answer
 from bus.answers.error import ErrorAnswer
 from bus.answers.instances import InstanceAnswer, InstancesAnswer
@@ -30,11 +35,17 @@ AnyAnswer = (
     | ReplicaAnswer
     | ErrorAnswer
     | RolloutAnswer
+    | BackupAnswer
+    | BackupFileAnswer
+    | BackupsAnswer
 )
 
 __all__ = [
     "Answer",
     "AnyAnswer",
+    "BackupAnswer",
+    "BackupFileAnswer",
+    "BackupsAnswer",
     "ErrorAnswer",
     "EventsAnswer",
     "FleetAnswer",

@@ -6,6 +6,15 @@ A new one is named in :data:`NumberedEvent`, or in :data:`AnyEvent` if it is not
 
 from __future__ import annotations
 
+from bus.events.backups import (
+    BackupFailed,
+    BackupFinished,
+    BackupProgressed,
+    BackupProven,
+    BackupUnprovable,
+    InstanceRestored,
+    RestoreFailed,
+)
 from bus.events.base import Event, Heartbeat, InstanceEvent, ManagerEvent
 from bus.events.instances import (
     ActorReplaced,
@@ -31,6 +40,13 @@ NumberedEvent = (
     | RolloutFinished
     | RolloutStarted
     | UpgradeRolledBack
+    | BackupFailed
+    | BackupFinished
+    | BackupProgressed
+    | BackupProven
+    | BackupUnprovable
+    | InstanceRestored
+    | RestoreFailed
 )
 
 AnyEvent = NumberedEvent | Heartbeat | UsageSampled
@@ -38,6 +54,11 @@ AnyEvent = NumberedEvent | Heartbeat | UsageSampled
 __all__ = [
     "ActorReplaced",
     "AnyEvent",
+    "BackupFailed",
+    "BackupFinished",
+    "BackupProgressed",
+    "BackupProven",
+    "BackupUnprovable",
     "DiskLow",
     "DiskRecovered",
     "Event",
@@ -45,11 +66,13 @@ __all__ = [
     "InstanceDeleted",
     "InstanceEvent",
     "InstanceRenamed",
+    "InstanceRestored",
     "InstanceUndeleted",
     "InstanceUpgraded",
     "ManagerEvent",
     "NumberedEvent",
     "RestartsSlowed",
+    "RestoreFailed",
     "RolloutFinished",
     "RolloutStarted",
     "StatusChanged",

@@ -14,6 +14,18 @@ from bus.requests.access import (
     PutMetadata,
     RevokeTokens,
 )
+from bus.requests.backups import (
+    ConfirmRestore,
+    CreateBackup,
+    DeleteBackup,
+    FindBackup,
+    ImportInstance,
+    ListBackups,
+    ProveBackup,
+    PutBackupPolicy,
+    RestoreBackup,
+    UndoRestore,
+)
 from bus.requests.base import Request, UserRequest
 from bus.requests.instances import MAX_PAGE, GetInstance, InitInstance, ListInstances, StopInstance
 from bus.requests.logs import MAX_LOG_CURSOR, MAX_LOG_LINES, MAX_LOG_WAIT, ReadLog
@@ -47,6 +59,16 @@ AnyRequest = (
     | GetRollout
     | StartRollout
     | UpgradeInstance
+    | ConfirmRestore
+    | CreateBackup
+    | DeleteBackup
+    | FindBackup
+    | ImportInstance
+    | ListBackups
+    | ProveBackup
+    | PutBackupPolicy
+    | RestoreBackup
+    | UndoRestore
 )
 
 __all__ = [
@@ -60,7 +82,11 @@ __all__ = [
     "AnyRequest",
     "CancelRollout",
     "CloneInstance",
+    "ConfirmRestore",
+    "CreateBackup",
+    "DeleteBackup",
     "DeleteInstance",
+    "FindBackup",
     "GetEvents",
     "GetFleet",
     "GetHealth",
@@ -70,17 +96,23 @@ __all__ = [
     "GetReplica",
     "GetRollout",
     "GetUsage",
+    "ImportInstance",
     "InitInstance",
+    "ListBackups",
     "ListInstances",
     "MintToken",
+    "ProveBackup",
+    "PutBackupPolicy",
     "PutMetadata",
     "ReadLog",
     "RenameInstance",
     "Request",
+    "RestoreBackup",
     "RevokeTokens",
     "StartRollout",
     "StopInstance",
     "UndeleteInstance",
+    "UndoRestore",
     "UpgradeInstance",
     "UserRequest",
 ]

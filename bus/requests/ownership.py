@@ -10,6 +10,8 @@ class DeleteInstance(UserRequest, frozen=True, kw_only=True, tag=True):
     """Stop the user's instance and put its data away; with ``purge`` remove everything."""
 
     purge: bool = False
+    keep_backups: bool = False
+    """With ``purge``: the user's backups outlive the rest."""
 
 
 class UndeleteInstance(UserRequest, frozen=True, kw_only=True, tag=True):

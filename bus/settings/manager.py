@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
+from bus.settings.backups import BackupSettings
 from bus.settings.doors import DoorSettings
 from bus.settings.fields import Group, refusal
 from bus.settings.instances import InstanceSettings
@@ -26,6 +27,7 @@ GROUPS: tuple[type[Group], ...] = (
     NurserySettings,
     LogSettings,
     ReplicationSettings,
+    BackupSettings,
 )
 """The groups, in the order of the reference."""
 
@@ -39,6 +41,7 @@ class Settings(
     NurserySettings,
     LogSettings,
     ReplicationSettings,
+    BackupSettings,
 ):
     """The settings; each field's metadata holds its variable and what it takes."""
 

@@ -17,7 +17,7 @@ from actors.breaker import FleetBreaker
 from actors.clock import FakeClock
 from actors.data.template import Template
 from actors.data.userdata import read_identity
-from actors.facts import Asked, HealthProven, Recover, ReleasePort
+from actors.facts import Asked, HealthProven, Ordered, Recover, ReleasePort
 from actors.instance import InstanceActor
 from actors.isolation.confinement import Confinement
 from actors.isolation.isolation import Isolation
@@ -136,6 +136,7 @@ class House:
             replicas=make_replicas(self.settings, self.layout),
             publish=self._publish,
             ask=lambda request, reply: self.supervisor.tell(Asked(request=request, reply=reply)),
+            order=lambda order, reply: self.supervisor.tell(Ordered(order=order, reply=reply)),
             policy=RestartPolicy(jitter=0.0),
             breaker=FleetBreaker(self.clock.monotonic, lambda: 1_000, lambda count: None),
             versions=self.versions,

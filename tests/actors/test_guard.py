@@ -135,7 +135,7 @@ def directory_instead(data: Path) -> None:
         (header_only, Cause.DATA_CORRUPT, "is not a SQLite database"),
         (broken_pages, Cause.DATA_CORRUPT, "cannot be read"),
         (not_pocketbase, Cause.DATA_CORRUPT, "no such table"),
-        (no_migrations, Cause.DATA_CORRUPT, "it has no migrations"),
+        (no_migrations, Cause.DATA_CORRUPT, "has no migrations"),
         (foreign, Cause.DATA_FOREIGN, "is not the one of user alice"),
     ],
 )

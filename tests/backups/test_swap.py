@@ -124,9 +124,9 @@ class Steps:
         self._kill_at = kill_at
         self._after = after
         for owner, name in (
-            (swapping, "_rename"),
-            (swapping, "_write"),
-            (swapping, "_remove"),
+            (swapping, "rename"),
+            (swapping, "write_file"),
+            (swapping, "remove"),
             (Store, "put"),
         ):
             patch.setattr(owner, name, self._step(getattr(owner, name)))

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bus import answers, codec, events, requests
+from bus.backup import MAX_KEPT
 from bus.errors import InvalidRequest, InvalidUserId, PblmError, Unavailable
 from bus.requests import GetInstance, InitInstance, ListInstances
 from tests.bus.parts import NOW, changed
@@ -33,6 +34,10 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "seconds": st.integers(1, requests.MAX_TOKEN_SECONDS),
     "collection": st.text(min_size=1, max_size=255),
     "record_id": st.text(max_size=255),
+    "interval": st.floats(0, 1e6),
+    "keep_last": st.integers(1, MAX_KEPT),
+    "keep_daily": st.integers(0, MAX_KEPT),
+    "keep_weekly": st.integers(0, MAX_KEPT),
     "metadata": st.dictionaries(st.text(max_size=9), st.none() | st.integers(-9, 9), max_size=3),
 }
 

@@ -17,12 +17,14 @@ import pytest
 
 from api.access import TokenBody
 from api.app import create_app
+from api.backups import RestoreBody
 from api.ownership import ToBody
 from api.problems import HTTP_STATUS
 from api.rollout import RolloutBody
 from api.users import InitBody
 from bus import codec, states
 from bus.answers import AnyAnswer, FleetAnswer
+from bus.backup import PolicyChange
 from bus.causes import REMEDY
 from bus.client import BusClient
 from bus.errors import PblmError
@@ -43,6 +45,8 @@ EVENTS = {cls.__name__: cls for cls in get_args(AnyEvent)}
 BODIES = {
     "POST /api/users/{id}/init_pb": InitBody,
     "POST /api/users/{id}/pb_token": TokenBody,
+    "POST /api/users/{id}/backups/{backup}/restore": RestoreBody,
+    "PUT /api/users/{id}/backup_policy": PolicyChange,
     "POST /api/users/{id}/rename": ToBody,
     "POST /api/users/{id}/clone": ToBody,
     "POST /api/rollout": RolloutBody,

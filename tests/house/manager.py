@@ -79,6 +79,10 @@ class Manager:
         self.environ["PB_BINARY_PATH"] = str(binary)
         self.start()
 
+    def without_launcher(self) -> None:
+        """Have it be started as anybody would from now on."""
+        self._command = [sys.executable, str(RUN_ALL)]
+
     def start(self) -> None:
         """Start it, and return once it serves."""
         with self.log.open("ab") as log:

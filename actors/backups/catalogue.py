@@ -1,0 +1,205 @@
+"""Catalogue: which backups there are. The files on disk are the truth, memory only follows.
+
+::
+
+    <backups>/<user>/20261124T144139Z-7f3a.zip        the archive, renamed to this when it is whole
+                     20261124T144139Z-7f3a.json       its entry, written after that
+                     policy.json                      what the user's backups follow, if set
+
+An archive without an entry was never finished: the next manager removes it. An entry without an
+archive has lost it, and counts for nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import threading
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from actors.backups.manifest import Manifest
+from actors.durable import remove, write_file
+from actors.layout import Layout, directory_name, make_private_directory
+from bus.backup import Backup, PolicyChange
+from bus.errors import BackupError, NotFound
+
+BACKUP_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{4,}")
+POLICY = "policy.json"
+
+log = logging.getLogger(__name__)
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of one backup."""
+
+    id: str
+    bytes: int = 0
+    sha256: str = ""
+    manifest: Manifest
+    proven_at: datetime | None = None
+    problem: str | None = None
+    tried_at: datetime | None = None
+    """When it was last tried whether PocketBase runs on it."""
+
+    @property
+    def backup(self) -> Backup:
+        """What users see of it."""
+        manifest = self.manifest
+        return Backup(
+            id=self.id,
+            user_id=manifest.user_id,
+            kind=manifest.kind,
+            taken_at=manifest.taken_at,
+            bytes=self.bytes,
+            sha256=self.sha256,
+            version=manifest.version,
+            migrations=len(manifest.migrations),
+            database_bytes=manifest.database_bytes,
+            files=manifest.files,
+            files_bytes=manifest.files_bytes,
+            missing=list(manifest.missing),
+            settings_encrypted=manifest.settings_encrypted,
+            files_elsewhere=manifest.files_elsewhere,
+            proven_at=self.proven_at,
+            problem=self.problem,
+        )
+
+
+class Catalogue:
+    """The backups of all users, read once per user. From any thread."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._lock = threading.Lock()
+        self._entries: dict[str, dict[str, Entry]] = {}
+        self._policies: dict[str, PolicyChange] = {}
+
+    def folder(self, user_id: str) -> Path:
+        """Where the user's backups lie."""
+        return self._layout.backups(user_id)
+
+    def entries(self, user_id: str) -> list[Entry]:
+        """The user's backups, oldest first."""
+        with self._lock:
+            return sorted(self._loaded(user_id).values(), key=lambda each: each.id)
+
+    def newest(self, user_id: str) -> Entry | None:
+        """The user's latest backup."""
+        return next(reversed(self.entries(user_id)), None)
+
+    def find(self, user_id: str, backup_id: str) -> Entry:
+        """One backup; raise :class:`NotFound`."""
+        with self._lock:
+            found = self._loaded(user_id).get(backup_id)
+        if found is None:
+            raise NotFound(f"User {user_id} has no backup {backup_id[:100]!r}")
+        return found
+
+    def archive(self, user_id: str, entry: Entry) -> Path:
+        """Where the backup's file is."""
+        return self.folder(user_id) / f"{entry.id}.zip"
+
+    def put(self, user_id: str, entry: Entry) -> None:
+        """Write the entry down; its archive is there. Raises :class:`BackupError`."""
+        try:
+            content = msgspec.json.encode(entry)
+            write_file(self.folder(user_id) / f"{entry.id}.json", content)
+        except OSError as error:
+            raise BackupError(f"The backups of {user_id} cannot be written: {error}") from error
+        with self._lock:
+            self._loaded(user_id)[entry.id] = entry
+
+    def remove(self, user_id: str, entry: Entry) -> None:
+        """Forget a backup: its entry first, so that it is never half there."""
+        try:
+            (self.folder(user_id) / f"{entry.id}.json").unlink(missing_ok=True)
+            self.archive(user_id, entry).unlink(missing_ok=True)
+        except OSError as error:
+            raise BackupError(f"Backup {entry.id} cannot be removed: {error}") from error
+        finally:
+            with self._lock:
+                self._loaded(user_id).pop(entry.id, None)
+
+    def policy(self, user_id: str) -> PolicyChange:
+        """What was set for the user."""
+        with self._lock:
+            self._loaded(user_id)
+            return self._policies.get(user_id) or PolicyChange()
+
+    def put_policy(self, user_id: str, policy: PolicyChange) -> None:
+        """Keep what was set for the user; raise :class:`BackupError`."""
+        try:
+            make_private_directory(self.folder(user_id))
+            write_file(self.folder(user_id) / POLICY, msgspec.json.encode(policy))
+        except OSError as error:
+            raise BackupError(f"The policy of {user_id} cannot be written: {error}") from error
+        with self._lock:
+            self._policies[user_id] = policy
+
+    def forget(self, user_id: str) -> None:
+        """Look at the user's files again when they are next asked for."""
+        with self._lock:
+            self._entries.pop(user_id, None)
+            self._policies.pop(user_id, None)
+
+    def sweep(self, before: float) -> None:
+        """Remove what was never finished by ``before``, in seconds of the epoch."""
+        for folder in self._layout.backups_root.iterdir():
+            names = set(os.listdir(folder))
+            whole = {name.removesuffix(".json") for name in names if name.endswith(".json")}
+            kept = {POLICY, *(f"{each}{end}" for each in whole for end in (".json", ".zip"))}
+            for path in (folder / name for name in names - kept):
+                if path.lstat().st_mtime < before:
+                    log.warning("removing %s: a backup that was never finished", path)
+                    remove(path)
+
+    def orphans(self, known: set[str]) -> list[str]:
+        """Return the users, none of those ``known``, of whom backups were kept."""
+        names = {directory_name(user_id) for user_id in known}
+        found = []
+        for folder in sorted(self._layout.backups_root.iterdir()):
+            if folder.name not in names:
+                manifests = [_read(path) for path in folder.glob("*.json") if path.name != POLICY]
+                owners = {each.manifest.user_id for each in manifests if each is not None}
+                found += [user for user in owners if directory_name(user) == folder.name]
+        return found
+
+    def _loaded(self, user_id: str) -> dict[str, Entry]:
+        if user_id not in self._entries:
+            self._entries[user_id] = self._load(user_id)
+        return self._entries[user_id]
+
+    def _load(self, user_id: str) -> dict[str, Entry]:
+        folder = self.folder(user_id)
+        if not folder.is_dir():
+            return {}
+        names = set(os.listdir(folder))
+        found = {}
+        for name in sorted(names - {POLICY}):
+            whole = name.removesuffix(".json")
+            entry = _read(folder / name) if f"{whole}.zip" in names and whole != name else None
+            if entry is not None and entry.id == whole:
+                found[entry.id] = entry
+        if POLICY in names:
+            self._policies[user_id] = _read_policy(folder / POLICY)
+        return found
+
+
+def _read(path: Path) -> Entry | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Entry)
+    except (OSError, msgspec.DecodeError) as error:
+        log.error("%s cannot be read: %s", path, error)
+        return None
+
+
+def _read_policy(path: Path) -> PolicyChange:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=PolicyChange)
+    except (OSError, msgspec.DecodeError) as error:
+        log.error("%s cannot be read, the settings hold instead: %s", path, error)
+        return PolicyChange()

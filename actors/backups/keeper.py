@@ -1,0 +1,390 @@
+"""BackupKeeper: which backups there are, when the next ones are made, what is done with them."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+import pykka
+
+from actors.backups.catalogue import Catalogue, Entry
+from actors.backups.facts import Begin, JobDone, JobFailed, Opened, OwnerChanged, RoundDue
+from actors.backups.jobs import Jobs
+from actors.backups.manifest import Kind
+from actors.backups.proof import Prover, clear_trials
+from actors.backups.restores import Restores
+from actors.backups.retention import expired
+from actors.backups.schedule import Schedule
+from actors.backups.workshop import Workshop
+from actors.capability import Capability
+from actors.data.orders import KeepData
+from actors.data.swap import Swap
+from actors.facts import Asked, Reply
+from actors.records import Record
+from actors.services import Services
+from bus.answers import Answer, BackupAnswer, BackupFileAnswer, BackupsAnswer, ErrorAnswer
+from bus.backup import BackupPolicy
+from bus.errors import BackupError, Conflict, InternalError, InvalidBackup, NotFound, PblmError
+from bus.events import (
+    BackupFailed,
+    BackupFinished,
+    BackupProgressed,
+    BackupProven,
+    BackupUnprovable,
+    Event,
+    InstanceDeleted,
+    InstanceRenamed,
+)
+from bus.requests import (
+    ConfirmRestore,
+    CreateBackup,
+    DeleteBackup,
+    FindBackup,
+    ImportInstance,
+    ListBackups,
+    ProveBackup,
+    PutBackupPolicy,
+    Request,
+    RestoreBackup,
+    UndoRestore,
+)
+
+REQUESTS = (
+    ConfirmRestore,
+    CreateBackup,
+    DeleteBackup,
+    FindBackup,
+    ImportInstance,
+    ListBackups,
+    ProveBackup,
+    PutBackupPolicy,
+    RestoreBackup,
+    UndoRestore,
+)
+LONGEST_ROUND = 60.0
+"""Seconds between two looks at whose backup is due, or less where intervals are short."""
+SHORTEST_ROUND = 0.2
+
+log = logging.getLogger(__name__)
+
+
+class BackupKeeper(pykka.ThreadingActor):
+    """Owns the catalogue and the schedule. It never waits: the work is done in :class:`Jobs`."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__()
+        self._services = services
+        self._catalogue = Catalogue(services.layout)
+        self._schedule = Schedule()
+        self._jobs = Jobs(services.settings.backup_parallel, self._tell_me)
+        self._prover = Prover(services)
+        self._workshop = Workshop(services, self._catalogue, self._prover, self._jobs.halted)
+        self._restores = Restores(services, self._catalogue, self._jobs, self._workshop)
+        self._due: deque[str] = deque()
+        self._scheduled: set[str] = set()
+        """Those in :attr:`_due`."""
+        self._running = 0
+        self._credit = 0.0
+        self._proving = False
+
+    def on_receive(self, message: object) -> None:
+        """Take a request, or news of a job. A bug ends the request, not this."""
+        try:
+            self._receive(message)
+        except Exception as caught:
+            if not isinstance(caught, PblmError):
+                log.exception("backups: a bug")
+                caught = InternalError(f"The request failed by a bug: {caught!r}")
+            if isinstance(message, Asked):
+                message.reply(ErrorAnswer.of(caught))
+
+    def on_stop(self) -> None:
+        """End what is under way."""
+        self._prover.close()
+        self._jobs.close()
+
+    def _receive(self, message: object) -> None:
+        match message:
+            case Asked(request=request, reply=reply):
+                self._serve(request, reply)
+            case JobDone(result=result, then=then):
+                then(result)
+            case JobFailed(error=error, failed=failed):
+                failed(error)
+            case Begin():
+                self._jobs.run(self._read, self._tell_me, _failed_to_begin)
+            case Opened(newest=newest):
+                for user_id, at in newest.items():
+                    self._schedule.good(user_id, at)
+                self._round()
+            case RoundDue():
+                self._round()
+            case OwnerChanged(user_ids=user_ids):
+                for user_id in user_ids:
+                    self._catalogue.forget(user_id)
+                    self._schedule.forget(user_id)
+                    entry = self._catalogue.newest(user_id)
+                    if entry is not None:
+                        self._schedule.good(user_id, entry.manifest.taken_at)
+            case _:
+                log.error("backups: not understood: %r", message)
+
+    def _serve(self, request: Request, reply: Reply) -> None:
+        match request:
+            case CreateBackup(user_id=user_id):
+                self._back_up(self._backed_up(user_id), Kind.MANUAL, reply)
+            case ListBackups(user_id=user_id):
+                reply(self._list(user_id))
+            case PutBackupPolicy(user_id=user_id, policy=policy):
+                self._record(user_id)
+                self._catalogue.put_policy(user_id, policy)
+                self._prune(user_id)
+                reply(self._list(user_id))
+            case FindBackup(user_id=user_id, backup=backup):
+                entry = self._catalogue.find(user_id, backup)
+                path = str(self._catalogue.archive(user_id, entry))
+                reply(BackupFileAnswer(backup=entry.backup, path=path))
+            case DeleteBackup(user_id=user_id, backup=backup):
+                self._jobs.check_free([user_id])
+                entry = self._catalogue.find(user_id, backup)
+                self._catalogue.remove(user_id, entry)
+                reply(BackupAnswer(backup=entry.backup))
+            case ProveBackup(user_id=user_id, backup=backup):
+                self._prove(user_id, self._catalogue.find(user_id, backup), reply)
+            case RestoreBackup() | UndoRestore() | ConfirmRestore() | ImportInstance():
+                self._restores.serve(request, reply)
+            case _:
+                raise InternalError(f"The keeper does not know {type(request).__name__}")
+
+    def _list(self, user_id: str) -> BackupsAnswer:
+        entries = self._catalogue.entries(user_id)
+        if not entries:
+            self._record(user_id)
+        intent = Swap(self._services.layout, user_id).intent
+        return BackupsAnswer(
+            backups=[each.backup for each in reversed(entries)],
+            policy=self._policy(user_id),
+            restored_at=None if intent is None else intent.at,
+        )
+
+    def _record(self, user_id: str) -> Record:
+        record = self._services.store.get(user_id)
+        if record is None:
+            raise NotFound(f"No PocketBase instance for user {user_id}")
+        return record
+
+    def _backed_up(self, user_id: str) -> Record:
+        record = self._record(user_id)
+        if record.deleted_at is not None:
+            raise Conflict("The instance is deleted: undelete it first")
+        if record.identity is None:
+            raise Conflict("The instance has never run: there is nothing to back up")
+        return record
+
+    def _policy(self, user_id: str) -> BackupPolicy:
+        return self._catalogue.policy(user_id).over(self._services.settings.backup_policy)
+
+    def _back_up(self, record: Record, kind: Kind, reply: Reply) -> None:
+        user_id, began = record.user_id, self._services.clock.now()
+        self._jobs.take([user_id], "A backup")
+        scheduled = kind is Kind.SCHEDULED
+        self._running += scheduled
+        progress = _silent if scheduled else self._progress(user_id)
+
+        def made(entry: Entry | None) -> None:
+            self._jobs.give_back([user_id])
+            self._running -= scheduled
+            self._schedule.good(user_id, began)
+            if entry is not None:
+                now, backup = self._services.clock.now(), entry.backup
+                self._services.publish(BackupFinished(at=now, user_id=user_id, backup=backup))
+                reply(BackupAnswer(backup=backup))
+                self._prune(user_id)
+                self._credit += self._services.settings.backup_prove
+            self._next()
+
+        def failed(error: PblmError) -> None:
+            self._jobs.give_back([user_id])
+            self._running -= scheduled
+            now = self._services.clock.now()
+            self._schedule.failed(user_id, now)
+            if not self._jobs.halted.is_set():
+                log.error("%s", error.message)
+                failure = BackupFailed(at=now, user_id=user_id, reason=error.message)
+                self._services.publish(failure)
+            reply(ErrorAnswer.of(error))
+            self._next()
+
+        self._jobs.run(lambda: self._workshop.back_up(record, kind, progress), made, failed)
+
+    def _prove(self, user_id: str, entry: Entry, reply: Reply) -> None:
+        self._jobs.take([user_id], "A proof")
+        record = self._services.store.get(user_id)
+        uid = None if record is None else record.uid
+
+        def ended(error: PblmError | None) -> None:
+            self._jobs.give_back([user_id])
+            now = self._services.clock.now()
+            known = self._tried(user_id, entry, error, now)
+            if error is None:
+                event: Event = BackupProven(at=now, user_id=user_id, backup=known.backup)
+                reply(BackupAnswer(backup=known.backup))
+            else:
+                log.error("%s: %s", user_id, error.message)
+                event = BackupUnprovable(
+                    at=now, user_id=user_id, backup=known.backup, reason=error.message
+                )
+                reply(ErrorAnswer.of(error))
+            if not self._jobs.halted.is_set():
+                self._services.publish(event)
+            self._next()
+
+        self._jobs.run(
+            lambda: self._workshop.prove(user_id, entry, uid), lambda _: ended(None), ended
+        )
+
+    def _tried(self, user_id: str, entry: Entry, error: PblmError | None, now: datetime) -> Entry:
+        """Write down what came of a trial; what is not the backup's fault does not count."""
+        if isinstance(error, BackupError | InvalidBackup) and not self._jobs.halted.is_set():
+            known = msgspec.structs.replace(entry, problem=error.message, tried_at=now)
+        elif error is None:
+            known = msgspec.structs.replace(entry, proven_at=now, problem=None, tried_at=now)
+        else:
+            return entry
+        with contextlib.suppress(BackupError):
+            self._catalogue.put(user_id, known)
+        return known
+
+    def _prune(self, user_id: str) -> None:
+        for entry in expired(self._catalogue.entries(user_id), self._policy(user_id)):
+            try:
+                self._catalogue.remove(user_id, entry)
+            except BackupError as error:
+                log.error("%s: %s", user_id, error.message)
+
+    def _round(self) -> None:
+        """Look whose backup is due, and whose former data are kept long enough."""
+        now, shortest = self._services.clock.now(), LONGEST_ROUND
+        for record in self._services.store.records():
+            interval = self._policy(record.user_id).interval
+            if record.identity is None or record.deleted_at is not None:
+                continue
+            if interval:
+                shortest = min(shortest, interval / 10)
+            if self._schedule.due(record.user_id, interval, now):
+                self._schedule_one(record.user_id)
+        self._settle_restores(now)
+        self._next()
+        self._later(max(shortest, SHORTEST_ROUND), RoundDue())
+
+    def _schedule_one(self, user_id: str) -> None:
+        if user_id not in self._scheduled:
+            self._scheduled.add(user_id)
+            self._due.append(user_id)
+
+    def _next(self) -> None:
+        """Begin what is due, a few at a time."""
+        while self._due and self._running < self._services.settings.backup_parallel:
+            user_id = self._due.popleft()
+            self._scheduled.discard(user_id)
+            with contextlib.suppress(Conflict, NotFound):  # the next round looks at it again
+                self._back_up(self._backed_up(user_id), Kind.SCHEDULED, _nobody)
+        if self._credit >= 1 and not self._proving:
+            self._prove_next()
+
+    def _prove_next(self) -> None:
+        """Try the newest backup of the user whose backups were tried longest ago."""
+        candidates = []
+        for record in self._services.store.records():
+            entries = self._catalogue.entries(record.user_id)
+            if entries and entries[-1].tried_at is None:
+                tried = max((e.tried_at for e in entries if e.tried_at is not None), default=None)
+                candidates.append((tried is not None, tried, record.user_id, entries[-1]))
+        self._credit = min(self._credit, float(len(candidates)))
+        if self._credit < 1:
+            return
+        _, _, user_id, entry = min(candidates, key=lambda each: each[:3])
+        self._credit -= 1
+
+        def ended(answer: Answer) -> None:
+            self._proving = False
+
+        with contextlib.suppress(Conflict):
+            self._prove(user_id, entry, ended)
+            self._proving = True
+
+    def _settle_restores(self, now: datetime) -> None:
+        """Give up the former data that a restore has put aside long enough ago."""
+        layout = self._services.layout
+        grace = timedelta(seconds=self._services.settings.delete_grace)
+        for record in self._services.store.records() if any(layout.swaps.iterdir()) else ():
+            with contextlib.suppress(PblmError):
+                intent = Swap(layout, record.user_id).intent
+                if intent is not None and now - intent.at > grace:
+                    self._services.order(KeepData(user_id=record.user_id), _nobody)
+
+    def _read(self) -> Opened:
+        """Look at everything on disk. In a thread: there may be many."""
+        layout = self._services.layout
+        clear_trials(layout, self._services.processes)
+        self._catalogue.sweep(self._services.clock.now().timestamp())
+        newest = {}
+        for record in self._services.store.records():
+            entry = self._catalogue.newest(record.user_id)
+            if entry is not None:
+                newest[record.user_id] = entry.manifest.taken_at
+        return Opened(newest=newest)
+
+    def _progress(self, user_id: str) -> Callable[[str], None]:
+        """Return what tells everybody how far the user's backup is."""
+
+        def tell(stage: str) -> None:
+            now = self._services.clock.now()
+            self._services.publish(
+                BackupProgressed(at=now, user_id=user_id, operation="backup", stage=stage)
+            )
+
+        return tell
+
+    def _later(self, delay: float, message: object) -> None:
+        self._services.clock.call_later(delay, lambda: self._tell_me(message))
+
+    def _tell_me(self, message: Any) -> None:
+        with contextlib.suppress(pykka.ActorDeadError):
+            self.actor_ref.tell(message)
+
+
+def make_keeper(services: Services) -> Capability:
+    """Return the capability of backups, begun."""
+    owner = BackupKeeper.start(services)
+    owner.tell(Begin())
+
+    def hear(event: Event) -> None:
+        match event:
+            case InstanceRenamed(user_id=user_id, to=to):
+                owner.tell(OwnerChanged(user_ids=(user_id, to)))
+            case InstanceDeleted(user_id=user_id, purge_at=None):
+                owner.tell(OwnerChanged(user_ids=(user_id,)))
+
+    return Capability(owner=owner, requests=REQUESTS, hear=hear, close=lambda: _close(owner))
+
+
+def _close(owner: pykka.ActorRef[BackupKeeper]) -> None:
+    owner.stop()
+
+
+def _failed_to_begin(error: PblmError) -> None:
+    log.error("the backups cannot be read: %s", error.message)
+
+
+def _nobody(answer: Answer) -> None:
+    """Nobody waits for it."""
+
+
+def _silent(stage: str) -> None:
+    """Nobody is told how far a scheduled backup is."""

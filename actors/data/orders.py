@@ -1,0 +1,47 @@
+"""Orders: what the capabilities ask of a user's own actor. They never come over the bus."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """Base of the orders: asked like a request, and answered like one."""
+
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplaceData(Order):
+    """Put the sealed data of :class:`actors.data.swap.Swap` in the place of the user's.
+
+    Answered with the instance once it runs on them and has answered from their database, or, if it
+    is to stand still, once they are in their place; with an error when the former data are back.
+    """
+
+    what: str
+    """Where the new data come from, in words."""
+    identity: str
+    version: str | None
+    """The PocketBase that they were last served with."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutDataBack(Order):
+    """Undo the last replacement, while the former data are kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepData(Order):
+    """Give up the former data: the new ones are good."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdoptData(Order):
+    """Make the sealed data in ``draft`` those of a user who is not known yet; it is Stopped."""
+
+    draft: str
+    what: str
+    identity: str | None
+    version: str | None

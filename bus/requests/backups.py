@@ -1,0 +1,73 @@
+"""Requests: backups, restores and imports."""
+
+from __future__ import annotations
+
+from bus.backup import PolicyChange
+from bus.requests.base import UserRequest
+from bus.user_id import check_user_id
+
+
+class CreateBackup(UserRequest, frozen=True, kw_only=True, tag=True):
+    """Back up the user's data now, whether the instance runs or not. It is not woken."""
+
+
+class ListBackups(UserRequest, frozen=True, kw_only=True, tag=True):
+    """The user's backups, and the policy they follow. Also of a user who is gone."""
+
+
+class FindBackup(UserRequest, frozen=True, kw_only=True, tag=True):
+    """Where the file of one backup is."""
+
+    backup: str
+
+
+class DeleteBackup(UserRequest, frozen=True, kw_only=True, tag=True):
+    """Remove one backup."""
+
+    backup: str
+
+
+class ProveBackup(UserRequest, frozen=True, kw_only=True, tag=True):
+    """Try now whether PocketBase runs on the backup, beside everything else."""
+
+    backup: str
+
+
+class RestoreBackup(UserRequest, frozen=True, kw_only=True, tag=True):
+    """Put the backup in the place of the user's data, or of user ``to``'s, known or not.
+
+    Another user than the one it was made of gets secrets of his own.
+    """
+
+    backup: str
+    to: str | None = None
+
+    def __post_init__(self) -> None:
+        check_user_id(self.user_id)
+        if self.to is not None:
+            check_user_id(self.to)
+
+
+class UndoRestore(UserRequest, frozen=True, kw_only=True, tag=True):
+    """Have the data back that the last restore has put aside."""
+
+
+class ConfirmRestore(UserRequest, frozen=True, kw_only=True, tag=True):
+    """The restored data are good: remove what was put aside."""
+
+
+class ImportInstance(UserRequest, frozen=True, kw_only=True, tag=True):
+    """Make an uploaded archive the data of a new user.
+
+    ``upload`` is a file in the manager's own directory of uploads, which is taken over.
+    """
+
+    upload: str
+    keep_secrets: bool = False
+    """Keep the keys that tokens are signed with, so that those given out stay good."""
+
+
+class PutBackupPolicy(UserRequest, frozen=True, kw_only=True, tag=True):
+    """Set how the user's backups differ from the settings; null: they do not."""
+
+    policy: PolicyChange
