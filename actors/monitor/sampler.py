@@ -8,6 +8,7 @@ counts the program's own pages, which all instances share, once for each.
 from __future__ import annotations
 
 import math
+import random
 from dataclasses import dataclass
 
 import psutil
@@ -15,8 +16,12 @@ import psutil
 from actors import proc
 from actors.proc import ProcessIdentity
 
-MEMORY_INTERVAL = 30.0
-"""Seconds between two looks at a process's memory, at least."""
+MEMORY_INTERVAL = 60.0
+"""Seconds between two looks at a process's memory, give or take a quarter: what was started at once
+must not be looked at at once."""
+FIRST_INTERVAL = 5.0
+"""Seconds to the second look at it: at the first, what has just been started is still small, and a
+Litestream may have no child yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +43,7 @@ class ProcessSampler:
         self._cpu = 0.0
         self._memory = 0
         self._memory_due = -math.inf
+        self._memory_interval = FIRST_INTERVAL
         self._children: list[psutil.Process] = []
         try:
             self._process = psutil.Process(identity.pid)
@@ -50,7 +56,8 @@ class ProcessSampler:
             if at >= self._memory_due:
                 self._children = self._find_children()
                 self._memory = sum(memory_of(each) for each in (self._process, *self._children))
-                self._memory_due = at + MEMORY_INTERVAL
+                self._memory_due = at + self._memory_interval
+                self._memory_interval = MEMORY_INTERVAL * random.uniform(0.75, 1.25)
             times = [each.cpu_times() for each in (self._process, *self._children)]
         except psutil.Error as error:
             raise ProcessLookupError(self.identity.pid) from error

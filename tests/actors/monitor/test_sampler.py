@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from actors.monitor.sampler import MEMORY_INTERVAL, ProcessSampler
+from actors.monitor.sampler import FIRST_INTERVAL, ProcessSampler
 from actors.proc import ProcessIdentity, identify
 
 BURN = "import os\nwhile os.times().user < 0.3: pass\nprint(flush=True); input()"
@@ -64,8 +64,8 @@ def test_memory_is_the_processs_share_and_looked_at_less_often() -> None:
         before = sampler.sample(0.0).memory_bytes
         child.go_on()
         child.await_line()
-        assert sampler.sample(MEMORY_INTERVAL / 2).memory_bytes == before
-        after = sampler.sample(MEMORY_INTERVAL).memory_bytes
+        assert sampler.sample(FIRST_INTERVAL / 2).memory_bytes == before
+        after = sampler.sample(FIRST_INTERVAL).memory_bytes
         rollup = Path(f"/proc/{child.process.pid}/smaps_rollup").read_text().splitlines()
     (pss,) = [int(line.split()[1]) * 1024 for line in rollup if line.startswith("Pss:")]
     assert after == pytest.approx(pss, rel=0.05)
