@@ -31,7 +31,7 @@ export const ACTIONS = {
     label: "Stop",
     fits: ({ status, deleted_at: gone }) => !gone && ["Running", "Starting", "Failed", "Hibernated"].includes(status),
     says: ({ status }) =>
-      status === "Failed" ? "Ends the tries to start it. Data stay." : "Ends the process, until somebody starts it again. Data stay.",
+      status === "Failed" ? "Gives it up: it counts as stopped on purpose. Data stay." : "Ends the process, until somebody starts it again. Data stay.",
     unfit: "It is not running.",
     done: (user) => `${user} is being stopped`,
     ask: ({ user_id: user, status, pid }) => ({

@@ -81,6 +81,14 @@ export class Fleet {
     this.changed();
   }
 
+  /** Take into "Just happened" what happened before this page was opened. */
+  recall(user, { at, status, reason, failure }) {
+    if (this.recent.some((entry) => entry.user === user && entry.status === status)) return;
+    this.recent.push({ at: new Date(at), user, status, text: reason, cause: failure?.cause ?? null });
+    this.recent.sort((a, b) => b.at - a.at);
+    this.changed();
+  }
+
   /** How many are in each status; deleted ones are counted apart. */
   counts() {
     const counts = Object.fromEntries(STATUSES.map((status) => [status, 0]));

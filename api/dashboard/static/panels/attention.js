@@ -28,6 +28,7 @@ export class Attention {
     const alive = [...this.fleet.instances.values()].filter((one) => !one.deleted_at);
     const failed = alive.filter((one) => one.status === "Failed");
     failed.sort((a, b) => this.#patience(a) - this.#patience(b) || (a.user_id < b.user_id ? -1 : 1));
+    for (const one of failed.slice(0, SHOWN)) if (!this.#pasts.has(one.user_id)) this.#ask(one);
     const shown = [...failed.slice(0, SHOWN), ...this.#recovered(alive, SHOWN - failed.length, now)];
     this.element.hidden = shown.length === 0;
     this.items.show(shown.map((one) => one.user_id), (item, user) => {
@@ -64,6 +65,7 @@ export class Attention {
     try {
       const { transitions } = await this.dashboard.api.history(one.user_id);
       past.failure = transitions.findLast((step) => step.status === "Failed") ?? null;
+      if (past.failure !== null) this.fleet.recall(one.user_id, past.failure);
       this.dashboard.changed();
     } catch {
       setTimeout(() => this.#pasts.delete(one.user_id), AGAIN);

@@ -3,6 +3,8 @@
 import { h, say, sayRich, set } from "../dom.js";
 import { ago, moment, reason } from "../format.js";
 
+const LATELY = 24 * 3600 * 1000; // ms for which a failure that is over is worth a box
+
 const REMEDY = {
   person: "Nothing is tried before somebody starts it again.",
   back_off: "The manager tries again by itself, less and less often.",
@@ -28,8 +30,9 @@ export class Failure {
     const failed = instance.status === "Failed";
     const last = past.failure;
     const failure = instance.failure ?? last?.failure ?? null;
-    this.element.hidden = failure === null;
-    if (failure === null) return;
+    const over = !instance.failure && last !== null && now - new Date(last.at) > LATELY;
+    this.element.hidden = failure === null || over; // the history still has it
+    if (this.element.hidden) return;
     const advice = this.causes[failure.cause] ?? { title: failure.cause, means: "", helps: [], remedy: "" };
     set(this.element, "data-now", failed);
     say(this.over, this.#when(failed, last, instance, now));
