@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from typing import Protocol
 
 from actors.doctor import Finding, Level, examine
 from actors.system import ActorSystem
@@ -21,6 +22,8 @@ from api.live.wish import PATH
 from api.server import ApiServer
 from api.systemd import Notifier, Watchdog, watchdog_seconds
 from api.uploads import upload_channel
+from api.wake import wake_servers
+from bus.client import BusClient
 from bus.hub import Hub
 from bus.logs import configure
 from bus.metrics import Metrics
@@ -30,6 +33,16 @@ EXIT_PATIENCE = 10.0
 """Seconds beyond PB_STOP_TIMEOUT (twice: asked, then killed) that the instances get to end."""
 
 log = logging.getLogger("pblm")
+
+
+class Door(Protocol):
+    """A server: listens from the moment it is made."""
+
+    def start(self) -> None:
+        """Serve from now on."""
+
+    def close(self) -> None:
+        """End."""
 
 
 class House:
@@ -50,24 +63,21 @@ class House:
             stack.callback(self.hub.close)
             bus = self.hub.client()
             stack.callback(bus.close)
-            self.api = ApiServer(
+            api = ApiServer(
                 create_app(bus, settings, metrics),
                 host=settings.api_host,
                 port=settings.api_port,
                 channel=upload_channel(settings),
                 metrics=metrics,
             )
-            stack.callback(self.api.close)
-            self.live: LiveServer | None = None
-            if settings.live_port is not None:
-                self.live = LiveServer(bus, settings, port=settings.live_port)
-                stack.callback(self.live.close)
+            stack.callback(api.close)
+            self._doors: list[Door] = [api]
+            for door in _further_doors(bus, settings):
+                stack.callback(door.close)
+                self._doors.append(door)
             self.systemd = Notifier(os.environ)
             self.watchdog = Watchdog(
-                self.systemd,
-                bus,
-                serves=self.api.is_alive,
-                within=watchdog_seconds(os.environ),
+                self.systemd, bus, serves=api.is_alive, within=watchdog_seconds(os.environ)
             )
             stack.callback(self.watchdog.close)
             self._closing = stack.pop_all()
@@ -76,9 +86,8 @@ class House:
         """Start the actors, then let callers in."""
         self.actors.start(self.hub.publish)
         self.hub.start(self.actors.handle)
-        self.api.start()
-        if self.live is not None:
-            self.live.start()
+        for door in self._doors:
+            door.start()
         self.watchdog.start()
         self.systemd.tell("READY=1")
 
@@ -98,6 +107,12 @@ class House:
                 log.error("some instances did not stop within %g s", deadline)
                 break
         self._closing.close()
+
+
+def _further_doors(bus: BusClient, settings: Settings) -> Iterator[Door]:
+    if settings.live_port is not None:
+        yield LiveServer(bus, settings, port=settings.live_port)
+    yield from wake_servers(bus, settings)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -37,6 +37,11 @@ class Capability:
     """Ends the actor and whatever it owns; it is called while the instances' actors still live."""
 
 
+def end(actor: pykka.ActorRef[Any]) -> None:
+    """Stop the actor of a capability, and return when it has ended."""
+    actor.stop()
+
+
 class Capabilities:
     """All capabilities of one manager."""
 

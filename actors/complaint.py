@@ -1,8 +1,12 @@
-"""What PocketBase says about a template: which file, which line, what is wrong with it. Pure."""
+"""What PocketBase says at its end: of a template, which file and line; or its last words. Pure."""
 
 from __future__ import annotations
 
 import re
+
+from actors.proc import ExitStatus
+from bus.causes import Cause
+from bus.errors import ProcessError
 
 FILE = re.compile(
     r"(?:failed to (?:apply|run) migration (?P<migration>\S+\.js):"
@@ -38,3 +42,14 @@ def template_fault(output: str) -> str | None:
     where = file if line is None else f"{file}, line {line.group('line')}"
     message = NOISE.sub("", what).removeprefix("SyntaxError: ").strip()
     return f"{where}: {message}"
+
+
+def death(status: ExitStatus, output: str, cause: Cause, *, starting: bool) -> ProcessError:
+    """Return the error of a process that ended by itself; when ``starting``, with what it said."""
+    when = f" before it was ready: {last_words(output)}" if starting else ""
+    return ProcessError(
+        f"Process error: PocketBase {status}{when}",
+        cause=cause,
+        exit_code=status.code,
+        output=output,
+    )

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from actors.data.orders import Order
 from actors.proc import ExitStatus
+from actors.sleep.latch import Latch
 from bus import trace
 from bus.answers import Answer
 from bus.errors import InstanceIOError, PblmError
@@ -138,6 +139,20 @@ class RetryDue(RunFact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LastLookTaken(RunFact):
+    """Nobody new can come in; ``busy`` says who is still inside, None that nobody is."""
+
+    busy: str | None
+    latch: Latch | None = None
+    """What holds new connections off the instance's port until it is decided."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswersAgain(RunFact):
+    """A process that did not listen for a moment does again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReservePort:
     """Asks the PortRegistry for a port; answered by ``reply`` with the port or None."""
 
@@ -161,6 +176,19 @@ class ReleasePort:
     """The user needs no port any more."""
 
     user_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParkPort:
+    """The user sleeps: ``port`` is kept for it, unless others have no other one left."""
+
+    user_id: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortCooled:
+    """To the PortRegistry: a port that was freed a while ago may be handed out again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ from actors.data.tokens import SUPERUSERS, mint
 from actors.data.userdata import read_identity
 from actors.facts import Problem
 from actors.process import ManagedProcess
+from actors.traffic import PROBE_ADDRESS
 from bus.errors import BackupError, InstanceIOError, NotFound, PblmError
 from bus.metrics import Metrics
 from bus.stopwatch import Stopwatch
@@ -61,7 +62,11 @@ def _ask(
     port: int, method: str, path: str, *, timeout: float, body: object = None, token: str = ""
 ) -> bytes:
     """Ask PocketBase, on a connection of its own; by hand, as nobody else is asked."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    # A superuser is let in from 127.0.0.1 only; everything else comes from where probes come from.
+    source = None if token else (PROBE_ADDRESS, 0)
+    connection = http.client.HTTPConnection(
+        "127.0.0.1", port, timeout=timeout, source_address=source
+    )
     headers = {"Connection": "close", "User-Agent": "pblm"}
     if token:
         headers |= {"Authorization": token, "Content-Type": "application/json"}
@@ -175,6 +180,18 @@ class HealthChecker:
         """Ask the database of the instance on ``port``; see :func:`check_deeply`. Takes time."""
         check_deeply(port, token)
 
+    def listens(self, port: int) -> bool:
+        """Whether anybody listens on loopback ``port``: the cheap look before one that waits.
+
+        On loopback the kernel knows of a refusal before it returns, also from a connect that does
+        not wait; it just tells it as the socket's error.
+        """
+        with socket.socket() as connection:
+            connection.setblocking(False)
+            connection.bind((PROBE_ADDRESS, 0))
+            connection.connect_ex(("127.0.0.1", port))
+            return connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
+
     def run(self, work: Callable[[], None]) -> None:
         """Do ``work`` in a thread of the probes; not at all when they are closed already."""
         with contextlib.suppress(RuntimeError):
@@ -247,7 +264,7 @@ class HealthChecker:
             await asyncio.sleep(pause)
             if process.exited:
                 return
-            if _listens(port):  # whether it answers, and whether it is ours, at the same time
+            if self.listens(port):  # whether it answers, and whether it is ours, at the same time
                 found = loop.run_in_executor(self._pool, look)
                 answers = await _answers(port)
                 ready = await found
@@ -263,18 +280,6 @@ def pauses() -> Iterator[float]:
     yield from itertools.repeat(LAST_PAUSE)
 
 
-def _listens(port: int) -> bool:
-    """Whether anybody may listen on loopback ``port``: the cheap look before :func:`_answers`.
-
-    On loopback the kernel knows of a refusal before it returns, also from a connect that does not
-    wait; it just tells it as the socket's error.
-    """
-    with socket.socket() as connection:
-        connection.setblocking(False)
-        connection.connect_ex(("127.0.0.1", port))
-        return connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
-
-
 async def _answers(port: int) -> bool:
     """Whether PocketBase answers its health with 200.
 
@@ -283,6 +288,7 @@ async def _answers(port: int) -> bool:
     loop = asyncio.get_running_loop()
     with socket.socket() as connection:
         connection.setblocking(False)
+        connection.bind((PROBE_ADDRESS, 0))
         try:
             async with asyncio.timeout(READY_TIMEOUT):
                 await loop.sock_connect(connection, ("127.0.0.1", port))

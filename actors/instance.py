@@ -23,8 +23,10 @@ from actors.data.ownership import Ownership
 from actors.data.replacement import Replacement
 from actors.facts import (
     ActorFailed,
+    AnswersAgain,
     Asked,
     HurryUp,
+    LastLookTaken,
     Ordered,
     PurgeDue,
     Recover,
@@ -37,6 +39,8 @@ from actors.lifecycle import GONE, Lifecycle
 from actors.process import ManagedProcess
 from actors.records import Record
 from actors.services import Services
+from actors.sleep.falling import FallingAsleep
+from actors.sleep.waking import Waking
 from bus import trace
 from bus.answers import MetadataAnswer, RevokedAnswer, TokenAnswer
 from bus.causes import REMEDY, Remedy
@@ -48,9 +52,11 @@ from bus.requests import (
     PutMetadata,
     RenameInstance,
     RevokeTokens,
+    SleepInstance,
     StopInstance,
     UndeleteInstance,
     UpgradeInstance,
+    WakeInstance,
 )
 from bus.states import Desired, Status
 
@@ -70,6 +76,8 @@ class InstanceActor(pykka.ThreadingActor):
         self._waiters = self._life.waiters
         self._ownership = Ownership(user_id, services, self._life, supervisor.tell)
         self._replacement = Replacement(user_id, services, self._life, self._tell_me)
+        self._waking = Waking(user_id, services, self._life, self._tell_me)
+        self._falling = FallingAsleep(user_id, services, self._life, self._tell_me)
         self._closed: Callable[[], None] | None = None
 
     def on_receive(self, message: object) -> None:
@@ -80,6 +88,10 @@ class InstanceActor(pykka.ThreadingActor):
                     self._take(request, reply)
             case Ordered(order=order, reply=reply):
                 self._take(order, reply)
+            case LastLookTaken():
+                self._falling.learn(message)
+            case AnswersAgain():
+                self._waking.learn(message)
             case RunFact():
                 self._life.learn(message)
             case ReplacementProven(problem=problem):
@@ -120,6 +132,13 @@ class InstanceActor(pykka.ThreadingActor):
             case ReplaceData() | PutDataBack() | KeepData():
                 self._check_known()
                 self._replacement.serve(request, reply)
+            case WakeInstance():
+                self._check_known()
+                self._falling.interrupt("it was woken")
+                self._waking.wake(reply)
+            case SleepInstance(reason=reason):
+                self._check_known()
+                self._falling.begin(reason, reply)
             case InitInstance():
                 self._init_instance(request, reply)
             case StopInstance():
@@ -138,6 +157,7 @@ class InstanceActor(pykka.ThreadingActor):
                 raise InternalError(f"No instance knows {type(request).__name__}")
 
     def _init_instance(self, request: InitInstance, reply: Reply) -> None:
+        self._falling.interrupt("init_pb was called")
         match self._keeper.status:
             case Status.RUNNING if not request.force_restart:
                 self._waiters.answer([reply])
@@ -225,6 +245,8 @@ class InstanceActor(pykka.ThreadingActor):
     def _recover_without_process(self, record: Record) -> None:
         if record.desired is Desired.STOPPED or record.status is Status.STOPPING:
             self._recover_stopped(record)
+        elif record.status is Status.HIBERNATED:
+            self._keeper.note(**GONE)
         elif record.status is Status.FAILED and _needs_a_person(record):
             log.info("%s: stays Failed: %s", self._user_id, record.reason)
         else:

@@ -7,13 +7,12 @@ of a :class:`actors.watch.HealthWatch`; what becomes of the instance is decided 
 from __future__ import annotations
 
 import logging
-import random
 from collections.abc import Callable
 from typing import Any
 
-from actors import breaker, proc
+from actors import proc
 from actors.attempt import StartAttempt
-from actors.complaint import last_words
+from actors.complaint import death
 from actors.diagnosis import child_status, diagnose, io_failure
 from actors.facts import (
     ClaimPort,
@@ -21,6 +20,7 @@ from actors.facts import (
     HealthChecked,
     HealthProven,
     InstanceReady,
+    ParkPort,
     Problem,
     ProcessExited,
     ReleasePort,
@@ -33,6 +33,7 @@ from actors.facts import (
 )
 from actors.proc import ExitStatus
 from actors.process import ManagedProcess
+from actors.retries import Retries
 from actors.services import Services
 from actors.status import StatusKeeper
 from actors.timers import Timers
@@ -40,9 +41,8 @@ from actors.versions.shelf import Binary
 from actors.versions.trial import serving
 from actors.waiters import Waiters
 from actors.watch import HealthWatch
-from bus.causes import REMEDY, Remedy
-from bus.errors import InstanceIOError, ProcessError, StartError
-from bus.states import Desired, Status
+from bus.errors import Conflict, InstanceIOError, ProcessError, StartError
+from bus.states import RESTING, Desired, Status
 
 GONE: dict[str, Any] = {"pid": None, "start_ticks": None, "exe": None, "started_at": None}
 """What a record says of a process when there is none."""
@@ -89,8 +89,9 @@ class Lifecycle:
         self._watch: HealthWatch | None = None
         self._verdict: StartError | None = None
         self._killed = False
+        self._sleepy = False
         self._oom_kills = 0
-        self._failures = 0
+        self.retries = Retries(user_id, services)
 
     def learn(self, fact: RunFact) -> None:
         """Take a fact about the process; one about a process of long ago is ignored."""
@@ -121,13 +122,11 @@ class Lifecycle:
             raise
         self._begin_run(granted.run, binary or self._services.versions.current)
 
-    def begin_stop(self, reason: str) -> None:
-        """Ask the process to end; Stopped follows when it has."""
+    def begin_stop(self, reason: str, *, to_sleep: bool = False) -> None:
+        """Ask the process to end; Stopped, or Hibernated if nobody calls, follows when it has."""
         assert self.process is not None
-        self._services.queue.leave(self._user_id)
-        self._timers.cancel_all()
-        self._attempt = self._watch = None
-        self._killed = False
+        self._look_away()
+        self._killed, self._sleepy = False, to_sleep
         if self.keeper.status is not Status.STOPPING:
             self.keeper.enter(Status.STOPPING, reason)
         self._timers.start(self._services.settings.stop_timeout, StopTimedOut(run=self._run))
@@ -135,17 +134,10 @@ class Lifecycle:
 
     def settle_stopped(self, reason: str) -> None:
         """There is no process: be Stopped, unless a new start is wanted already."""
-        self._services.queue.leave(self._user_id)
-        self._timers.cancel_all()
-        self._attempt = self._watch = None
-        self._run += 1  # facts still on their way are about nothing any more
         self._services.ports.tell(ReleasePort(user_id=self._user_id))
-        now = self._services.clock.now()
-        self.keeper.enter(
-            Status.STOPPED, reason, run=self._run, stopped_at=now, failure=None, **GONE
-        )
-        self._failures = 0
+        self._settle(Status.STOPPED, reason)
         self.waiters.answer(self.waiters.stopped)
+        self.waiters.refuse(self.waiters.asleep, Conflict(f"It is not asleep: {reason}"))
         if self.keeper.record.desired is Desired.RUNNING and not (self.ending or self.held):
             binary, self.successor = self.successor, None
             self.start("It is started again", forced=True, binary=binary)
@@ -162,7 +154,7 @@ class Lifecycle:
         port = record.port
         assert port is not None
         self._services.ports.tell(ClaimPort(user_id=self._user_id, port=port))
-        if record.status is Status.STOPPED:  # of a registry that was restored from a copy
+        if record.status in RESTING:  # of a registry that was restored from a copy
             self.keeper.enter(Status.STARTING, "Its process was found alive")
         status = self.keeper.status
         if status is Status.STOPPING or record.desired is Desired.STOPPED:
@@ -198,7 +190,7 @@ class Lifecycle:
             case HealthChecked(problem=problem) if self._watch is not None:
                 self._checked(self._watch, problem)
             case HealthProven():
-                self._failures = 0
+                self.retries.forget()
             case RetryDue():
                 self._restart()
             case _ if self._attempt is not None:
@@ -207,9 +199,10 @@ class Lifecycle:
     def _begin_run(self, run: int, binary: Binary) -> None:
         self._run = run
         self._timers.cancel_all()
-        self._verdict = None
+        self.retries.cancel()
         self._watch = None
-        self._killed = False
+        self._verdict = None
+        self._killed = self._sleepy = False
         self._oom_kills = self._services.confinement.oom_kills(self._user_id)
         self._attempt = StartAttempt(
             lambda: self.keeper.record,
@@ -284,6 +277,28 @@ class Lifecycle:
             pid=process.pid,
         )
         self._timers.start(self._services.policy.proven, HealthProven(run=self._run))
+        self._services.routes.open(self._user_id, port)
+
+    def _look_away(self) -> None:
+        """Nothing is awaited or watched any more, and it needs no turn."""
+        self._services.queue.leave(self._user_id)
+        self._timers.cancel_all()
+        self._attempt = self._watch = None
+        self.retries.cancel()
+        self._services.routes.close(self._user_id)
+
+    def _settle(self, status: Status, reason: str) -> None:
+        self._look_away()
+        self._run += 1  # facts still on their way are about nothing any more
+        now = self._services.clock.now()
+        self.keeper.enter(status, reason, run=self._run, stopped_at=now, failure=None, **GONE)
+        self.retries.forget()
+
+    def _settle_asleep(self, port: int) -> None:
+        self._services.ports.tell(ParkPort(user_id=self._user_id, port=port))
+        self._settle(Status.HIBERNATED, self.keeper.record.reason)
+        self.waiters.answer(self.waiters.asleep)
+        self._settled()
 
     def _checked(self, watch: HealthWatch, problem: Problem | None) -> None:
         if self._verdict is not None:
@@ -338,7 +353,11 @@ class Lifecycle:
         confinement = self._services.confinement
         oom_killed = confinement.oom_killed(self._user_id, status, self._oom_kills)
         confinement.left(self._user_id)
-        match self.keeper.status:
+        record, called = self.keeper.record, bool(self.waiters.running)
+        sleeps = self._sleepy and record.desired is Desired.RUNNING and not called
+        match record.status:
+            case Status.STOPPING if sleeps and record.port is not None:
+                self._settle_asleep(record.port)
             case Status.STOPPING:
                 self.settle_stopped(f"It was stopped: PocketBase {status}")
             case Status.FAILED:  # it could not be killed, and ended at last
@@ -354,15 +373,7 @@ class Lifecycle:
         if self._attempt is not None and self._attempt.goes_on_after(cause):
             self.keeper.note(**GONE)
             return
-        when = f" before it was ready: {last_words(output)}"
-        self._fail(
-            ProcessError(
-                f"Process error: PocketBase {status}{when if starting else ''}",
-                cause=cause,
-                exit_code=status.code,
-                output=output,
-            )
-        )
+        self._fail(death(status, output, cause, starting=starting))
 
     def _fail(self, error: StartError) -> None:
         if self._attempt is not None and self._attempt.upgrade.on_trial and not self.ending:
@@ -375,26 +386,15 @@ class Lifecycle:
             except StartError as worse:
                 error = worse
         was_running = self.keeper.status is Status.RUNNING
-        self._services.queue.leave(self._user_id)
-        self._timers.cancel_all()
-        self._attempt = self._watch = None
-        self._failures += 1
-        delay = self._delay(error, was_running=was_running)
-        now, policy = self._services.clock.now(), self._services.policy
-        reason = f"{error.message}; {policy.outlook(self._failures, delay, now)}"
+        self._look_away()
+        delay = self.retries.failed(error, was_running=was_running)
+        reason = f"{error.message}; {self.retries.outlook(delay)}"
         self.keeper.enter(Status.FAILED, reason, failure=error.failure, **GONE)
+        if delay == 0 and not self.ending:
+            self._restart()  # whoever waits was let in while it ran: the restart is for them
+            return
         self.waiters.refuse_all(error)
         if self.ending or delay is None:
             self._settled()
-        elif delay == 0:
-            self._restart()
         else:
             self._timers.start(delay, RetryDue(run=self._run))
-
-    def _delay(self, error: StartError, *, was_running: bool) -> float | None:
-        """In how many seconds it is tried again; None: not before somebody asks for it."""
-        slowed = was_running and self._services.breaker.failed(self._user_id)
-        if REMEDY[error.failure.cause] is Remedy.PERSON:
-            return None
-        delay = self._services.policy.delay(self._failures, was_running=was_running)
-        return max(delay, random.uniform(1.0, breaker.SPREAD)) if slowed else delay

@@ -192,6 +192,16 @@ def activity(pid: int) -> float | None:
     return nanoseconds / 1e9
 
 
+def number_of(pid: int, file: str) -> int | None:
+    """Return the number under which the process has ``file`` open, if it has."""
+    folder = f"/proc/{pid}/fd"
+    with contextlib.suppress(OSError):
+        for number in os.listdir(folder):
+            if _link(f"{folder}/{number}") == file:
+                return int(number)
+    return None
+
+
 def oom_kills() -> int:
     """Return how many processes the kernel has killed for want of memory since boot."""
     with contextlib.suppress(OSError):

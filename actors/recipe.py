@@ -18,7 +18,8 @@ def serve(
     would share migrations and hooks. Changes made in the dashboard write no migration files, and
     hooks are not watched: a change of a file must not restart every instance at once. ``PATH`` is
     empty so that PocketBase finds no browser to open its installer page in. It inherits ``lock``,
-    the open file of the directory's lock, and holds it for as long as it lives.
+    the open file of the directory's lock, and holds it for as long as it lives. It listens by plain
+    TCP: Go's default, multipath TCP, takes no filter (:mod:`actors.sleep.latch`).
     """
     data = layout.data(user_id)
     return LaunchSpec(
@@ -88,5 +89,6 @@ def _environment(data: Path, template: Template, user_id: str) -> dict[str, str]
         "PATH": "",
         "HOME": str(data),
         "TZ": "UTC",
+        "GODEBUG": "multipathtcp=0",
         "PBLM_BOOTSTRAP": template.bootstrap(user_id),
     }

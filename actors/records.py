@@ -9,7 +9,7 @@ import msgspec
 from actors.layout import Layout
 from actors.proc import ProcessIdentity
 from bus.instance import Failure, Instance
-from bus.states import Desired, Status
+from bus.states import RESTING, Desired, Status
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +61,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     def instance(self, layout: Layout) -> Instance:
         """Return what users see of it."""
-        port = None if self.status is Status.STOPPED else self.port
+        port = None if self.status in RESTING else self.port
         return Instance(
             user_id=self.user_id,
             port=port,

@@ -12,6 +12,7 @@ from actors.clock import Clock
 from actors.data.operator import Operator
 from actors.data.orders import Order
 from actors.data.template import Template
+from actors.door.routes import Routes
 from actors.facts import Reply
 from actors.health import HealthChecker
 from actors.isolation.confinement import Confinement
@@ -47,6 +48,7 @@ class Services:
     health: HealthChecker
     processes: Processes
     strays: Strays
+    routes: Routes
     template: Template
     operator: Operator | None
     seeds: Seeds

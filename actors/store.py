@@ -24,6 +24,7 @@ from actors.records import Record
 from bus.causes import Cause
 from bus.errors import InstanceIOError, SettingsError
 from bus.history import Transition
+from bus.sleep import SleepPolicy
 from bus.states import Status
 
 _T = TypeVar("_T")
@@ -71,6 +72,12 @@ MIGRATIONS = (
     """
     ALTER TABLE instances ADD COLUMN binary TEXT;
     ALTER TABLE instances ADD COLUMN refused TEXT;
+    """,
+    """
+    CREATE TABLE sleep_policies (
+        user_id  TEXT PRIMARY KEY,
+        value    TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
     """,
 )
 """The n-th script takes a registry from format n to n + 1 (``PRAGMA user_version``)."""
@@ -184,11 +191,23 @@ class Store:
         with self._lock, _refusals():
             self._database.execute(query, [user_id, msgspec.json.encode(metadata).decode()])
 
+    def sleep_policies(self) -> dict[str, SleepPolicy]:
+        """When each user sleeps of whom something was decided."""
+        with self._lock:
+            rows = self._database.execute("SELECT user_id, value FROM sleep_policies").fetchall()
+        return {user: msgspec.json.decode(value, type=SleepPolicy) for user, value in rows}
+
+    def put_sleep_policy(self, user_id: str, policy: SleepPolicy) -> None:
+        """Keep it. Raises :class:`InstanceIOError` when the disk refuses."""
+        query = "INSERT OR REPLACE INTO sleep_policies (user_id, value) VALUES (?, ?)"
+        with self._lock, _refusals():
+            self._database.execute(query, [user_id, msgspec.json.encode(policy).decode()])
+
     def forget(self, user_id: str) -> None:
         """Remove everything about the user. Raises :class:`InstanceIOError` when that fails."""
         with self._lock:
             with _transaction(self._database) as database:
-                for table in ("instances", "history", "metadata"):
+                for table in ("instances", "history", "metadata", "sleep_policies"):
                     database.execute(f"DELETE FROM {table} WHERE user_id = ?", [user_id])
             self._drop(user_id)
 
@@ -204,7 +223,7 @@ class Store:
             with _transaction(self._database) as database:
                 database.execute("DELETE FROM instances WHERE user_id = ?", [old])
                 database.execute(_PUT, [row[column] for column in COLUMNS])
-                for table in ("history", "metadata"):
+                for table in ("history", "metadata", "sleep_policies"):
                     values = [new, old]
                     database.execute(f"UPDATE {table} SET user_id = ? WHERE user_id = ?", values)
             self._drop(old)
@@ -227,10 +246,11 @@ class Store:
                     found.append(record)
             return found, False
 
-    def records(self) -> list[Record]:
-        """All rows, in the order of their user ids."""
+    def records(self, status: Status | None = None) -> list[Record]:
+        """All rows, or those in ``status``, in the order of their user ids."""
         with self._lock:
-            return [self._records[user_id] for user_id in self._user_ids]
+            rows = [self._records[user_id] for user_id in self._user_ids]
+        return rows if status is None else [row for row in rows if row.status is status]
 
     def close(self) -> None:
         """Write what is owed, if that is possible now, and close the database."""

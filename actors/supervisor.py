@@ -23,6 +23,7 @@ from actors.facts import (
     HousekeepingDue,
     HurryUp,
     Ordered,
+    ParkPort,
     PurgeDue,
     Recover,
     Renamed,
@@ -234,7 +235,10 @@ class Supervisor(pykka.ThreadingActor):
         records = self._services.store.records()
         self._services.strays.scan({record.process for record in records if record.process})
         for record in records:
-            wants_to_run = record.desired is Desired.RUNNING
+            asleep = record.status is Status.HIBERNATED and record.pid is None
+            if asleep and record.port is not None:
+                self._services.ports.tell(ParkPort(user_id=record.user_id, port=record.port))
+            wants_to_run = record.desired is Desired.RUNNING and not asleep
             if wants_to_run or record.status not in SETTLED or record.pid is not None:
                 self._actor(record.user_id).tell(Recover())
         self._disk.check()

@@ -18,6 +18,8 @@ from actors.data.operator import Operator
 from actors.data.orders import Order
 from actors.data.template import Template
 from actors.doctor import Finding, examine
+from actors.door.doorman import make_doorman
+from actors.door.routes import Routes
 from actors.facts import Asked, HurryUp, Ordered, Recover, ShutDown
 from actors.health import HealthChecker
 from actors.isolation.confinement import Confinement
@@ -38,6 +40,7 @@ from actors.replication.replicas import make_replicas
 from actors.replication.replicator import make_replicator
 from actors.restart import RestartPolicy
 from actors.services import Services
+from actors.sleep.sleeper import make_sleeper
 from actors.start_queue import StartQueue
 from actors.store import Store
 from actors.strays import Strays
@@ -64,6 +67,8 @@ CAPABILITIES: tuple[Callable[[Services], Capability], ...] = (
     make_replicator,
     rollouts,
     make_keeper,
+    make_sleeper,
+    make_doorman,
 )
 """What the house can do beside the life of the instances, in the order in which it begins."""
 
@@ -151,7 +156,7 @@ class ActorSystem:
         clock = LoopClock()
         self._closing.callback(clock.close)
         health = self._make_health(clock)
-        ports = PortRegistry.start(settings.base_port, settings.port_range)
+        ports = PortRegistry.start(settings.base_port, settings.port_range, clock)
         self._closing.callback(ports.stop)
         processes = Processes(clock)
         return Services(
@@ -164,6 +169,7 @@ class ActorSystem:
             health=health,
             processes=processes,
             strays=Strays(self.layout.root, processes.is_managed),
+            routes=Routes(),
             template=self.template,
             operator=self.operator,
             seeds=Seeds(self.template),

@@ -11,17 +11,18 @@ from bus.instance import Instance
 
 
 class Waiters:
-    """Those who wait for the instance to run, and those who wait for it to be stopped."""
+    """Those who wait for the instance to run, to be stopped, or to be asleep."""
 
     def __init__(self, instance: Callable[[], Instance | None]) -> None:
         """``instance`` gives the instance as it is when the answer is written."""
         self._instance = instance
         self.running: list[Reply] = []
         self.stopped: list[Reply] = []
+        self.asleep: list[Reply] = []
 
     def keep(self, reply: Reply) -> None:
         """Have one more wait, unless it does already."""
-        if reply not in (*self.running, *self.stopped):
+        if reply not in (*self.running, *self.stopped, *self.asleep):
             self.running.append(reply)
 
     def answer(self, replies: list[Reply]) -> None:
@@ -51,6 +52,7 @@ class Waiters:
         """Answer whoever waits with ``error``."""
         self.refuse(self.running, error)
         self.refuse(self.stopped, error)
+        self.refuse(self.asleep, error)
 
 
 def _taken(replies: list[Reply]) -> list[Reply]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any, TypeAlias
@@ -24,6 +25,7 @@ from api.ownership import OwnershipResource
 from api.probes import ProbeResource
 from api.replication import ReplicationResource
 from api.rollout import RolloutResource
+from api.sleep import SleepResource
 from api.trace import Traced
 from api.users import UserResource, refuse_odd_path
 from bus.client import BusClient
@@ -58,15 +60,14 @@ def create_app(bus: BusClient, settings: Settings, metrics: Metrics | None = Non
 
 def _add_calls_about_a_user(app: App, bus: BusClient, settings: Settings, metrics: Metrics) -> None:
     stop_wait = 2 * settings.stop_timeout + PATIENCE
-    users = UserResource(
-        bus,
-        init_wait=settings.start_timeout + PATIENCE,
-        stop_wait=stop_wait,
-        max_waiting=MAX_WAITING,
-    )
+    init_wait, waiting = settings.start_timeout + PATIENCE, threading.BoundedSemaphore(MAX_WAITING)
+    users = UserResource(bus, init_wait=init_wait, stop_wait=stop_wait, waiting=waiting)
     app.add_route("/api/users/{user_id}/init_pb", users, suffix="init")
     app.add_route("/api/users/{user_id}/pb_status", users, suffix="status")
     app.add_route("/api/users/{user_id}/stop_pb", users, suffix="stop")
+    sleep = SleepResource(bus, init_wait=init_wait, stop_wait=stop_wait, waiting=waiting)
+    app.add_route("/api/users/{user_id}/sleep", sleep, suffix="sleep")
+    app.add_route("/api/users/{user_id}/wake", sleep, suffix="wake")
     access = AccessResource(bus)
     app.add_route("/api/users/{user_id}/pb_token", access, suffix="token")
     app.add_route("/api/users/{user_id}/revoke_tokens", access, suffix="revoke")

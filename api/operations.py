@@ -13,6 +13,7 @@ from api import (
     probes,
     replication,
     rollout,
+    sleep,
     users,
 )
 from api.dashboard import resource as dashboard
@@ -21,6 +22,7 @@ from api.openapi import resource
 OPERATIONS = (
     *users.OPERATIONS,
     *ownership.OPERATIONS,
+    *sleep.OPERATIONS,
     *access.OPERATIONS,
     *backups_described.OPERATIONS,
     *fleet.OPERATIONS,

@@ -1,9 +1,10 @@
-"""ApiServer: the application served by waitress."""
+"""The applications served by waitress: ApiServer to everybody, WakeServer to doors."""
 
 from __future__ import annotations
 
 import socket
 import threading
+from pathlib import Path
 from typing import Any
 
 import waitress.server
@@ -20,29 +21,23 @@ MAX_BODY = 1024 * 1024
 """waitress cuts off larger bodies while they arrive, in bytes."""
 
 
-class ApiServer:
+class Server:
     """Listens from the moment it is made, serves from :meth:`start` to :meth:`close`."""
 
     def __init__(
         self,
         app: Any,
+        listener: socket.socket,
         *,
-        host: str,
-        port: int,
+        threads: int,
+        name: str,
         channel: type[HTTPChannel] = HTTPChannel,
-        metrics: Metrics | None = None,
     ) -> None:
-        """Bind; raise :class:`SettingsError` naming the setting when that cannot be done.
-
-        With ``port=0`` the system chooses one; ``port`` of the server tells which. Connections
-        are of class ``channel``.
-        """
-        listener = listen(host, port, setting="PB_API_PORT")
-        self.port: int = listener.getsockname()[1]
+        """Connections are of class ``channel``."""
         server: Any = waitress.server.create_server(
             app,
             sockets=[listener],
-            threads=THREADS,
+            threads=threads,
             connection_limit=MAX_CONNECTIONS,
             max_request_body_size=MAX_BODY,
             channel_request_lookahead=1,  # else nobody notices that a caller has gone
@@ -51,11 +46,8 @@ class ApiServer:
             clear_untrusted_proxy_headers=True,
         )
         server.channel_class = channel  # waitress has no other way to give it one
-        self._server: Any = server
-        self._thread = threading.Thread(target=server.run, name="api")
-        if metrics is not None:
-            waiting = server.task_dispatcher.queue
-            metrics.http_waiting.set_function(lambda: len(waiting))
+        self._server = server
+        self._thread = threading.Thread(target=server.run, name=name)
 
     def start(self) -> None:
         """Serve from now on."""
@@ -78,6 +70,43 @@ class ApiServer:
         wasyncore.close_all(self._server._map)
 
 
+class ApiServer(Server):
+    """Serves the API."""
+
+    def __init__(
+        self,
+        app: Any,
+        *,
+        host: str,
+        port: int,
+        channel: type[HTTPChannel] = HTTPChannel,
+        metrics: Metrics | None = None,
+    ) -> None:
+        """Bind; raise :class:`SettingsError` naming the setting when that cannot be done.
+
+        With ``port=0`` the system chooses one; ``port`` of the server tells which. Connections
+        are of class ``channel``.
+        """
+        listener = listen(host, port, setting="PB_API_PORT")
+        self.port: int = listener.getsockname()[1]
+        super().__init__(app, listener, threads=THREADS, name="api", channel=channel)
+        if metrics is not None:
+            waiting = self._server.task_dispatcher.queue
+            metrics.http_waiting.set_function(lambda: len(waiting))
+
+
+class WakeServer(Server):
+    """Serves the doors: on a port of loopback, or on a socket file for this user only."""
+
+    def __init__(self, app: Any, at: int | Path, *, threads: int) -> None:
+        """Bind; raise :class:`SettingsError` when that cannot be done."""
+        if isinstance(at, Path):
+            listener = _listen_on_file(at)
+        else:
+            listener = listen("127.0.0.1", at, setting="PB_WAKE_PORT")
+        super().__init__(app, listener, threads=threads, name="wake")
+
+
 def listen(host: str, port: int, *, setting: str) -> socket.socket:
     """Return a listening socket; raise :class:`SettingsError` naming the port's ``setting``."""
     try:
@@ -96,4 +125,18 @@ def listen(host: str, port: int, *, setting: str) -> socket.socket:
             f"PB_API_HOST={host!r} {setting}={port}: cannot listen there "
             f"({reason}); stop what has it, or set another"
         ) from error
+    return listener
+
+
+def _listen_on_file(path: Path) -> socket.socket:
+    """Take the place of a socket file that a former manager has left."""
+    listener = socket.socket(socket.AF_UNIX)
+    try:
+        path.unlink(missing_ok=True)
+        listener.bind(str(path))
+        path.chmod(0o600)
+        listener.listen()
+    except OSError as error:
+        listener.close()
+        raise SettingsError(f"PB_DOOR: cannot listen on {path} ({error.strerror})") from error
     return listener

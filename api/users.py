@@ -47,13 +47,13 @@ class UserResource:
     """The calls about one user."""
 
     def __init__(
-        self, bus: BusClient, *, init_wait: float, stop_wait: float, max_waiting: int
+        self, bus: BusClient, *, init_wait: float, stop_wait: float, waiting: threading.Semaphore
     ) -> None:
-        """Waits are in seconds. Each waiting call holds a thread: at most ``max_waiting`` do."""
+        """Waits are in seconds. Each call that waits holds a thread, and one of ``waiting``."""
         self._bus = bus
         self._init_wait = init_wait
         self._stop_wait = stop_wait
-        self._waiting = threading.BoundedSemaphore(max_waiting)
+        self._waiting = waiting
 
     def on_post_init(self, req: falcon.Request, resp: falcon.Response, user_id: str) -> None:
         """``POST /api/users/{id}/init_pb``."""
@@ -130,6 +130,8 @@ CALLS = (
     "usage",
     "history",
     "logs",
+    "sleep",
+    "wake",
 )
 """The last word of every path about a user."""
 

@@ -2,22 +2,29 @@
 
 ::
 
-                    init_pb, retry due
-        Stopped  ------------------------>  Starting  ------>  Running
-           ^   ^                            |  |  ^             |  |
-           |   |      stopped while queued  |  |  | retry due   |  |
-           |   +----------------------------+  |  |             |  |
-           |                                   v  |    crash,   |  |
-           +--------------------------------  Failed <----------+  |
-           |             stop_pb                   health checks   |
-           |                                                       |
-           +----------------  Stopping  <--------------------------+
-                exited           (also from Starting)      stop_pb
+                    init_pb
+        Stopped  ------------------------>  Starting  ------->  Running
+         ^ ^ ^                              ^ |  |  ^             |  |
+         | | |      stopped while queued    | |  |  |             |  |
+         | | +------------------------------|-+  |  | retry due   |  |
+         | |                                |    v  |    crash,   |  |
+         | +--------------------------------|-- Failed <----------+  |
+         |            stop_pb               |      health checks     |
+         |                             wake |                        |
+         |            stop_pb               |                        |
+         +------------------------------ Hibernated                  |
+         |                                  ^                        |
+         |                exited, as it was | idle                   |
+         +----------------  Stopping  ------+                        |
+              exited            ^                                    |
+                                +------------------------------------+
+                                 (also from Starting)  stop_pb, idle
 
 A user begins with Starting, or as a clone of another one with Stopped.
 
 ``status`` is what is; ``desired`` is what the user last asked for. Recovery makes the first
-become the second.
+become the second. An instance that is Hibernated is still desired to run: it is there for whoever
+calls, so recovery lets it sleep.
 """
 
 from __future__ import annotations
@@ -34,6 +41,7 @@ class Status(StrEnum):
     STOPPING = "Stopping"
     STOPPED = "Stopped"
     FAILED = "Failed"
+    HIBERNATED = "Hibernated"
 
 
 class Desired(StrEnum):
@@ -47,14 +55,18 @@ TRANSITIONS: Mapping[Status | None, frozenset[Status]] = {
     None: frozenset({Status.STARTING, Status.STOPPED}),
     Status.STARTING: frozenset({Status.RUNNING, Status.STOPPING, Status.STOPPED, Status.FAILED}),
     Status.RUNNING: frozenset({Status.STOPPING, Status.FAILED}),
-    Status.STOPPING: frozenset({Status.STOPPED, Status.FAILED}),
+    Status.STOPPING: frozenset({Status.STOPPED, Status.HIBERNATED, Status.FAILED}),
     Status.STOPPED: frozenset({Status.STARTING}),
     Status.FAILED: frozenset({Status.STARTING, Status.STOPPING, Status.STOPPED}),
+    Status.HIBERNATED: frozenset({Status.STARTING, Status.STOPPED}),
 }
 """From each status (``None``: not known yet) to those that may follow it."""
 
-SETTLED = frozenset({Status.RUNNING, Status.STOPPED, Status.FAILED})
+SETTLED = frozenset({Status.RUNNING, Status.STOPPED, Status.FAILED, Status.HIBERNATED})
 """Statuses that may last; the others end by a deadline."""
+
+RESTING = frozenset({Status.STOPPED, Status.HIBERNATED})
+"""Statuses in which there is no process, and that is as it should be."""
 
 
 def may_follow(old: Status | None, new: Status) -> bool:

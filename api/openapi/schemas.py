@@ -20,14 +20,17 @@ class Schemas:
     """The schemas of some types, and of all that they are made of."""
 
     def __init__(self, *, sent: Iterable[Any], received: Iterable[Any]) -> None:
-        """``sent`` are the types that the server writes: they always have all their fields."""
+        """``sent`` are the types that the server writes: they always have all their fields.
+
+        What it also reads has them all too when it writes it; a caller need not.
+        """
         sent, received = _distinct(sent), _distinct(received)
         types = [*sent, *received]
         schemas, self.components = msgspec.json.schema_components(types, ref_template=REF)
         self._schemas = {repr(each): schema for each, schema in zip(types, schemas, strict=True)}
         self._left_out: dict[str, set[str]] = {}
         self._complete(types)
-        for name in self._reached(sent):
+        for name in self._reached(sent) - self._reached(received):
             schema = self.components[name]
             if "properties" in schema:
                 left_out = self._left_out.get(name, set())

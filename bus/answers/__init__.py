@@ -18,6 +18,7 @@ from bus.answers.logs import LogAnswer
 from bus.answers.manager import EventsAnswer, HealthAnswer
 from bus.answers.monitor import FleetAnswer, HistoryAnswer, UsageAnswer
 from bus.answers.replication import ReplicaAnswer, ReplicaGeneration
+from bus.answers.sleep import SleepAnswer
 from bus.answers.versions import RolloutAnswer
 
 AnyAnswer = (
@@ -26,6 +27,7 @@ AnyAnswer = (
     | TokenAnswer
     | RevokedAnswer
     | MetadataAnswer
+    | SleepAnswer
     | HealthAnswer
     | EventsAnswer
     | FleetAnswer
@@ -59,6 +61,7 @@ __all__ = [
     "ReplicaGeneration",
     "RevokedAnswer",
     "RolloutAnswer",
+    "SleepAnswer",
     "TokenAnswer",
     "UsageAnswer",
 ]

@@ -33,6 +33,7 @@ from bus.requests.manager import GetEvents, GetHealth
 from bus.requests.monitor import GetFleet, GetHistory, GetUsage
 from bus.requests.ownership import CloneInstance, DeleteInstance, RenameInstance, UndeleteInstance
 from bus.requests.replication import GetReplica
+from bus.requests.sleep import GetSleep, PutSleepPolicy, SleepInstance, WakeHost, WakeInstance
 from bus.requests.versions import MAX_WAVE, CancelRollout, GetRollout, StartRollout, UpgradeInstance
 
 AnyRequest = (
@@ -47,6 +48,11 @@ AnyRequest = (
     | UndeleteInstance
     | RenameInstance
     | CloneInstance
+    | WakeInstance
+    | WakeHost
+    | SleepInstance
+    | GetSleep
+    | PutSleepPolicy
     | ListInstances
     | GetHealth
     | GetEvents
@@ -95,6 +101,7 @@ __all__ = [
     "GetMetadata",
     "GetReplica",
     "GetRollout",
+    "GetSleep",
     "GetUsage",
     "ImportInstance",
     "InitInstance",
@@ -104,15 +111,19 @@ __all__ = [
     "ProveBackup",
     "PutBackupPolicy",
     "PutMetadata",
+    "PutSleepPolicy",
     "ReadLog",
     "RenameInstance",
     "Request",
     "RestoreBackup",
     "RevokeTokens",
+    "SleepInstance",
     "StartRollout",
     "StopInstance",
     "UndeleteInstance",
     "UndoRestore",
     "UpgradeInstance",
     "UserRequest",
+    "WakeHost",
+    "WakeInstance",
 ]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from bus.settings.backups import BackupSettings
 from bus.settings.doors import DoorSettings
 from bus.settings.fields import Group, refusal
+from bus.settings.gateway import GatewaySettings
 from bus.settings.instances import InstanceSettings
 from bus.settings.isolation import IsolationSettings
 from bus.settings.live import LiveSettings
@@ -15,6 +16,7 @@ from bus.settings.logs import LogSettings
 from bus.settings.monitor import MonitorSettings
 from bus.settings.nursery import NurserySettings
 from bus.settings.replication import ReplicationSettings
+from bus.settings.sleep import SleepSettings
 from bus.settings.template import TemplateSettings
 
 GROUPS: tuple[type[Group], ...] = (
@@ -28,6 +30,8 @@ GROUPS: tuple[type[Group], ...] = (
     LogSettings,
     ReplicationSettings,
     BackupSettings,
+    SleepSettings,
+    GatewaySettings,
 )
 """The groups, in the order of the reference."""
 
@@ -42,6 +46,8 @@ class Settings(
     LogSettings,
     ReplicationSettings,
     BackupSettings,
+    SleepSettings,
+    GatewaySettings,
 ):
     """The settings; each field's metadata holds its variable and what it takes."""
 

@@ -155,9 +155,14 @@ class FakeHealth(HealthChecker):
     def __init__(self) -> None:
         self.waiting: list[tuple[ManagedProcess, bool, Ready]] = []
         self.checks: list[tuple[int, Callable[[Problem | None], None]]] = []
+        self.deaf: set[int] = set()
+        """Ports on which nobody listens just now."""
 
     def check(self, port: int, report: Callable[[Problem | None], None]) -> None:
         self.checks.append((port, report))
+
+    def listens(self, port: int) -> bool:
+        return port not in self.deaf
 
     def run(self, work: Callable[[], None]) -> None:
         work()

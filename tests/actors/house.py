@@ -17,6 +17,7 @@ from actors.breaker import FleetBreaker
 from actors.clock import FakeClock
 from actors.data.template import Template
 from actors.data.userdata import read_identity
+from actors.door.routes import Routes
 from actors.facts import Asked, HealthProven, Ordered, Recover, ReleasePort
 from actors.instance import InstanceActor
 from actors.isolation.confinement import Confinement
@@ -112,6 +113,7 @@ class House:
         self.ports = PortRegistry.start(
             self.settings.base_port,
             self.settings.port_range,
+            self.clock,
             is_free=self._is_free,
         )
         template = Template(None, self.layout)
@@ -129,6 +131,7 @@ class House:
             operator=None,
             seeds=Seeds(template),
             spares=Spares(),
+            routes=Routes(),
             isolation=Isolation(self.settings, set()),
             usage=UsageBook(),
             metrics=Metrics(),

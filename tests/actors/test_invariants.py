@@ -19,6 +19,7 @@ from actors.instance import InstanceActor
 from actors.proc import ExitStatus
 from actors.supervisor import RESPITE
 from bus.events import StatusChanged
+from bus.requests import SleepInstance, WakeInstance
 from bus.states import SETTLED, TRANSITIONS, Status
 from tests.actors.fakes import PATIENCE, FakeProcess
 from tests.actors.house import Caller, opened
@@ -75,6 +76,14 @@ class World(RuleBasedStateMachine):
     @rule(user=users)
     def stop(self, user: str) -> None:
         self.callers.append(self.house.stop(user))
+
+    @rule(user=users)
+    def wake(self, user: str) -> None:
+        self.callers.append(self.house.ask(WakeInstance(user_id=user)))
+
+    @rule(user=users)
+    def fall_asleep(self, user: str) -> None:
+        self.callers.append(self.house.ask(SleepInstance(user_id=user)))
 
     @rule(user=users)
     def become_ready(self, user: str) -> None:
@@ -170,7 +179,7 @@ class World(RuleBasedStateMachine):
             match record.status:
                 case Status.RUNNING | Status.STOPPING:
                     assert living
-                case Status.STOPPED:
+                case Status.STOPPED | Status.HIBERNATED:
                     assert not living
                 case Status.FAILED:
                     assert all("KILL" in process.signals for process in living)

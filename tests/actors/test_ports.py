@@ -9,8 +9,9 @@ from queue import SimpleQueue
 
 import pytest
 
-from actors.facts import ClaimPort, ReleasePort, ReservePort
-from actors.ports import PortRegistry, is_free, preferred_offset
+from actors.clock import FakeClock
+from actors.facts import ClaimPort, ParkPort, ReleasePort, ReservePort
+from actors.ports import COOLING, PortRegistry, is_free, preferred_offset
 from tests.actors.fakes import PATIENCE
 
 BASE, RANGE = 20_000, 10
@@ -25,15 +26,30 @@ class Ports:
 
     def __init__(self, taken: set[int]) -> None:
         self.taken = taken
-        self.ref = PortRegistry.start(BASE, RANGE, is_free=lambda port: port not in taken)
+        self.clock = FakeClock()
+        self.ref = PortRegistry.start(
+            BASE, RANGE, self.clock, is_free=lambda port: port not in taken
+        )
 
     def reserve(
         self, user_id: str, *, last: int | None = None, avoid: frozenset[int] = frozenset()
     ) -> int | None:
         """Reserve a port and wait for the answer."""
+        return self.ask(user_id, last=last, avoid=avoid).get(timeout=PATIENCE)
+
+    def ask(
+        self, user_id: str, *, last: int | None = None, avoid: frozenset[int] = frozenset()
+    ) -> SimpleQueue[int | None]:
+        """Reserve a port, and return where the answer will be."""
         answer: SimpleQueue[int | None] = SimpleQueue()
         self.ref.tell(ReservePort(user_id=user_id, last=last, avoid=avoid, reply=answer.put))
-        return answer.get(timeout=PATIENCE)
+        return answer
+
+    def release(self, user_id: str) -> None:
+        """Give the user's port back, a good while ago."""
+        self.ref.tell(ReleasePort(user_id=user_id))
+        self.reserve("nobody", avoid=frozenset(range(BASE, BASE + RANGE)))  # it has been read
+        self.clock.advance(COOLING)
 
 
 @pytest.fixture
@@ -94,7 +110,7 @@ def test_the_whole_range_is_used_and_then_none(ports: Ports) -> None:
     given = {ports.reserve(f"user{n}") for n in range(RANGE)}
     assert given == set(range(BASE, BASE + RANGE))
     assert ports.reserve("late") is None
-    ports.ref.tell(ReleasePort(user_id="user3"))
+    ports.release("user3")
     assert ports.reserve("late") is not None
 
 
@@ -102,14 +118,72 @@ def test_a_released_port_is_free(ports: Ports) -> None:
     """What one user released another may have; releasing twice is harmless."""
     ports.reserve("alice")
     for _ in range(2):
-        ports.ref.tell(ReleasePort(user_id="alice"))
+        ports.release("alice")
     assert ports.reserve("bob", last=ALICE) == ALICE
+
+
+def test_a_freed_port_is_nobody_elses_for_a_while(ports: Ports) -> None:
+    """A door that thinks a user is still there must not find another one; itself it may."""
+    ports.reserve("alice")
+    ports.ref.tell(ReleasePort(user_id="alice"))
+    assert ports.reserve("bob", last=ALICE) == BOB
+    assert ports.reserve("alice", last=ALICE) == ALICE
+    ports.release("alice")
+    assert ports.reserve("carol", last=ALICE) == ALICE
+
+
+def test_when_only_warm_ports_are_left_a_start_waits(ports: Ports) -> None:
+    """The last port that was just freed is given to another as soon as it has cooled."""
+    for n in range(RANGE):
+        ports.reserve(f"user{n}")
+    ports.ref.tell(ReleasePort(user_id="user3"))
+    early, late = ports.ask("early"), ports.ask("late")
+    assert ports.reserve("user4", last=BASE) is not None  # the others were read
+    ports.clock.advance(COOLING - 0.1)
+    assert early.empty()
+    ports.clock.advance(0.1)
+    assert early.get(timeout=PATIENCE) is not None
+    assert late.get(timeout=PATIENCE) is None
+
+
+def test_the_longest_free_port_is_handed_out_first(ports: Ports) -> None:
+    """When every port was somebody's already, the one that is free for longest goes first."""
+    given = {n: ports.reserve(f"user{n}") for n in range(RANGE)}
+    for n in (5, 2, 8):
+        ports.release(f"user{n}")
+    stranger = frozenset({preferred for preferred in given.values() if preferred is not None})
+    assert stranger == set(range(BASE, BASE + RANGE))
+    assert [ports.reserve(f"new{n}", last=given[5]) for n in range(3)] == [
+        given[5],
+        given[2],
+        given[8],
+    ]
+
+
+def test_a_sleeper_keeps_its_port(ports: Ports) -> None:
+    """Nobody else gets it, also who prefers it, and it is there when the sleeper wakes."""
+    ports.reserve("alice")
+    ports.ref.tell(ParkPort(user_id="alice", port=ALICE))
+    assert ports.reserve("bob", last=ALICE) == BOB
+    assert ports.reserve("alice", last=ALICE) == ALICE
+
+
+def test_a_sleepers_port_is_the_last_to_go(ports: Ports) -> None:
+    """When no other port is left, that of the longest sleeper is given away, and no warm one."""
+    for n in range(RANGE):
+        ports.ref.tell(ClaimPort(user_id=f"user{n}", port=BASE + n))
+    for n in (4, 1):
+        ports.ref.tell(ParkPort(user_id=f"user{n}", port=BASE + n))
+    assert ports.reserve("new") == BASE + 4
+    assert ports.reserve("user1", last=BASE + 1) == BASE + 1
+    assert ports.reserve("user4", last=BASE + 4) is None
 
 
 def test_reserving_again_releases_the_former(ports: Ports) -> None:
     """A user never has two ports."""
     ports.reserve("alice")
     assert ports.reserve("alice", avoid=frozenset({ALICE})) == ALICE + 1
+    ports.clock.advance(COOLING)
     assert ports.reserve("bob", last=ALICE) == ALICE
 
 
@@ -118,6 +192,7 @@ def test_a_claimed_port_is_taken(ports: Ports) -> None:
     ports.reserve("alice")
     ports.ref.tell(ClaimPort(user_id="alice", port=BOB))
     assert ports.reserve("bob") == BOB + 1
+    ports.clock.advance(COOLING)
     assert ports.reserve("carol", last=ALICE) == ALICE
 
 
@@ -128,7 +203,7 @@ def test_a_port_may_be_claimed_from_another(ports: Ports, order: tuple[str, str]
     ports.ref.tell(ClaimPort(user_id="alice", port=ALICE))
     assert ports.reserve("carol", last=ALICE) != ALICE
     for user in order:
-        ports.ref.tell(ReleasePort(user_id=user))
+        ports.release(user)
     assert ports.reserve("dave", last=ALICE) == ALICE
 
 

@@ -69,13 +69,17 @@ def test_what_is_becomes_what_is_desired(
     live_on(house)
     assert house.replaced.empty()
     expected = Status.RUNNING if desired is Desired.RUNNING else Status.STOPPED
+    if (status, desired, alive) == (Status.HIBERNATED, Desired.RUNNING, False):
+        expected = Status.HIBERNATED
     assert (house.status(), house.record().desired) == (expected, desired)
-    assert house.alive() == (1 if desired is Desired.RUNNING else 0)
+    assert house.alive() == (1 if expected is Status.RUNNING else 0)
     house.advance(3600)
     assert house.status() is expected
 
 
-@pytest.mark.parametrize("status", [Status.RUNNING, Status.STARTING, Status.STOPPED])
+@pytest.mark.parametrize(
+    "status", [Status.RUNNING, Status.STARTING, Status.STOPPED, Status.HIBERNATED]
+)
 def test_a_living_process_is_adopted_without_a_restart(house: House, status: Status) -> None:
     """What is to run and lives goes on: the same process, the same port, no signal."""
     _, process = leave(house, status, Desired.RUNNING, alive=True)

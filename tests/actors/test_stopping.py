@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from actors.ports import COOLING
 from bus.requests import StopInstance
 from bus.states import Desired, Status
 from tests.actors.house import House, opened
@@ -200,4 +201,5 @@ def test_a_stopped_user_holds_no_port_and_no_turn(tmp_path: Path) -> None:
         house.run("first")
         house.stop("first")
         house.end("first")
+        house.advance(COOLING)
         assert house.run("second").port == 20_000

@@ -18,9 +18,18 @@ from bus import answers, codec, events, requests
 from bus.backup import MAX_KEPT
 from bus.errors import InvalidRequest, InvalidUserId, PblmError, Unavailable
 from bus.requests import GetInstance, InitInstance, ListInstances
+from bus.sleep import DAYS, SleepPolicy, Window
 from tests.bus.parts import NOW, changed
 
 USER_IDS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}", fullmatch=True)
+TIMES = st.builds("{:02}:{:02}".format, st.integers(0, 23), st.integers(0, 59))
+WINDOWS = st.builds(
+    Window,
+    days=st.lists(st.sampled_from(DAYS), max_size=7),
+    start=TIMES,
+    end=TIMES,
+    timezone=st.sampled_from(["UTC", "Europe/Berlin"]),
+)
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "user_id": USER_IDS,
     "to": USER_IDS,
@@ -38,6 +47,14 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "keep_last": st.integers(1, MAX_KEPT),
     "keep_daily": st.integers(0, MAX_KEPT),
     "keep_weekly": st.integers(0, MAX_KEPT),
+    "label": st.from_regex(r"[a-z0-9][a-z0-9-]{0,62}", fullmatch=True),
+    "reason": st.text(min_size=1, max_size=200),
+    "policy": st.builds(
+        SleepPolicy,
+        idle_timeout=st.none() | st.floats(1, 31_536_000),
+        pinned=st.booleans(),
+        never=st.lists(WINDOWS, max_size=3),
+    ),
     "metadata": st.dictionaries(st.text(max_size=9), st.none() | st.integers(-9, 9), max_size=3),
 }
 

@@ -19,11 +19,14 @@ ALLOWED = {
     (Status.RUNNING, Status.STOPPING),
     (Status.RUNNING, Status.FAILED),
     (Status.STOPPING, Status.STOPPED),
+    (Status.STOPPING, Status.HIBERNATED),
     (Status.STOPPING, Status.FAILED),
     (Status.STOPPED, Status.STARTING),
     (Status.FAILED, Status.STARTING),
     (Status.FAILED, Status.STOPPING),
     (Status.FAILED, Status.STOPPED),
+    (Status.HIBERNATED, Status.STARTING),
+    (Status.HIBERNATED, Status.STOPPED),
 }
 
 

@@ -34,6 +34,7 @@ from bus.instance import Failure, Instance
 from bus.requests import AnyRequest
 from bus.settings import GROUPS, Settings
 from bus.settings.fields import Group
+from bus.sleep import SleepPolicy
 from bus.states import TRANSITIONS, Status
 from bus.usage import Machine, ManagerProcess, Usage, UsagePoint
 from tests.docs.pages import ROOT, anchors, page, sections
@@ -47,6 +48,7 @@ BODIES = {
     "POST /api/users/{id}/pb_token": TokenBody,
     "POST /api/users/{id}/backups/{backup}/restore": RestoreBody,
     "PUT /api/users/{id}/backup_policy": PolicyChange,
+    "PUT /api/users/{id}/sleep": SleepPolicy,
     "POST /api/users/{id}/rename": ToBody,
     "POST /api/users/{id}/clone": ToBody,
     "POST /api/rollout": RolloutBody,

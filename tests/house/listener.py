@@ -47,6 +47,11 @@ class Listener:
         """Return the changes up to ``status`` (of ``user_id``, if given)."""
         return self.until(lambda one: one.status is status and user_id in (None, one.user_id))
 
+    def silence(self, seconds: float) -> None:
+        """See that nothing is heard for so long."""
+        update = self._subscriber.receive(seconds)
+        assert update is None, update
+
     def until_event(self, kind: type[_E]) -> _E:
         """Return the first event of this kind from now on."""
         while True:

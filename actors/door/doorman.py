@@ -1,0 +1,60 @@
+"""Doorman: whom a caller at the door means, and that it is woken."""
+
+from __future__ import annotations
+
+import logging
+
+import pykka
+
+from actors.capability import Capability, end
+from actors.facts import Asked
+from actors.services import Services
+from bus.answers import ErrorAnswer
+from bus.errors import InternalError, NotFound, PblmError
+from bus.labels import is_hashed, label_of, user_of
+from bus.requests import WakeHost, WakeInstance
+
+log = logging.getLogger(__name__)
+
+
+class Doorman(pykka.ThreadingActor):
+    """Knows the users by their host labels."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__()
+        self._services = services
+        self._hashed: dict[str, str] = {}
+
+    def on_receive(self, message: object) -> None:
+        """Take a request. A bug ends the request, not this."""
+        match message:
+            case Asked(request=WakeHost(label=label), reply=reply):
+                try:
+                    self._services.ask(WakeInstance(user_id=self._user_of(label)), reply)
+                except PblmError as error:
+                    reply(ErrorAnswer.of(error))
+                except Exception as bug:
+                    log.exception("doorman: a bug")
+                    reply(ErrorAnswer.of(InternalError(f"The request failed by a bug: {bug!r}")))
+            case _:
+                log.error("doorman: not understood: %r", message)
+
+    def _user_of(self, label: str) -> str:
+        """Return the user; raise :class:`NotFound` when it is nobody's label."""
+        user_id = self._find_hashed(label) if is_hashed(label) else user_of(label)
+        if user_id is None:
+            raise NotFound(f"No user has the host label {label}")
+        return user_id
+
+    def _find_hashed(self, label: str) -> str | None:
+        if label not in self._hashed:
+            users = [record.user_id for record in self._services.store.records()]
+            labels = {label_of(user_id): user_id for user_id in users}
+            self._hashed = {label: labels[label] for label in labels if is_hashed(label)}
+        return self._hashed.get(label)
+
+
+def make_doorman(services: Services) -> Capability:
+    """Return the capability of waking whom a caller at the door means."""
+    doorman = Doorman.start(services)
+    return Capability(owner=doorman, requests=(WakeHost,), close=lambda: end(doorman))

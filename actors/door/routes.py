@@ -1,0 +1,96 @@
+"""Routes: where requests for each user go. The door, if there is one, follows."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+Busy = str | None
+"""Who still uses an instance, in words; None: nobody does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoorActivity:
+    """What the door knows of one user's requests."""
+
+    idle: float
+    """Seconds since the last request began or ended."""
+    running: int
+    """Requests under way; an open event stream is one."""
+
+
+class Door(Protocol):
+    """What passes requests on. Told from any thread; it must not block."""
+
+    def opened(self, user_id: str, port: int) -> None:
+        """Requests for the user go to ``port`` from now on."""
+
+    def closed(self, user_id: str) -> None:
+        """Nothing answers for the user; whoever asks has to wake it."""
+
+    def shut(self, user_id: str, report: Callable[[Busy], None]) -> None:
+        """As :meth:`closed`; ``report`` who is inside once nobody new can come in."""
+
+    def sample(self, report: Callable[[Mapping[str, DoorActivity]], None]) -> None:
+        """Report what is known of all users' requests."""
+
+    def pids(self) -> tuple[int, ...]:
+        """The door's processes: it counts itself what comes through them."""
+
+
+class Routes:
+    """The routes of one manager. From any thread; each user's are changed by that user's actor."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._ports: dict[str, int] = {}
+        self._door: Door | None = None
+
+    def serve(self, door: Door | None) -> None:
+        """Have ``door`` follow from now on; it looks at :meth:`ports` for what was before."""
+        with self._lock:
+            self._door = door
+
+    def ports(self) -> dict[str, int]:
+        """Every user whose instance answers, and where."""
+        with self._lock:
+            return dict(self._ports)
+
+    def open(self, user_id: str, port: int) -> None:
+        """The user's instance answers on ``port``."""
+        with self._lock:
+            self._ports[user_id] = port
+            if self._door is not None:
+                self._door.opened(user_id, port)
+
+    def close(self, user_id: str) -> None:
+        """It does not answer any more."""
+        with self._lock:
+            if self._ports.pop(user_id, None) is not None and self._door is not None:
+                self._door.closed(user_id)
+
+    def shut(self, user_id: str, report: Callable[[Busy], None]) -> None:
+        """Let nobody new in, and ``report`` who is inside."""
+        with self._lock:
+            self._ports.pop(user_id, None)
+            door = self._door
+            if door is not None:
+                door.shut(user_id, report)
+        if door is None:
+            report(None)
+
+    def sample(self, report: Callable[[Mapping[str, DoorActivity]], None]) -> None:
+        """Report what the door knows of all users' requests; nothing without one."""
+        with self._lock:
+            door = self._door
+        if door is None:
+            report({})
+        else:
+            door.sample(report)
+
+    def pids(self) -> tuple[int, ...]:
+        """The door's processes."""
+        with self._lock:
+            return () if self._door is None else self._door.pids()

@@ -1,0 +1,1 @@
+"""Sleep: who is not used, and is stopped until somebody calls."""

@@ -1,0 +1,83 @@
+"""``/wake?user=LABEL``: what a door asks before it passes a request on. For doors only.
+
+It has a server of its own, so that those who wait for a start never take a thread from the API,
+and the other way round.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from http import HTTPStatus
+from typing import Any
+
+import falcon
+
+from api.server import WakeServer
+from bus.answers import InstanceAnswer
+from bus.client import BusClient
+from bus.errors import Conflict, InvalidRequest, InvalidUserId, NotFound, PblmError, Unavailable
+from bus.requests import WakeHost
+from bus.settings import Settings
+
+THREADS = 160
+"""Calls at once."""
+MAX_WAITING = 150
+"""Calls that wait at the same time; those beyond are told to come again."""
+MAX_AGE = 2
+"""Seconds for which a door may remember an answer; a freed port is nobody else's for longer."""
+DEADLINE = 20.0
+"""Seconds within which every call is answered."""
+ABSENT = (NotFound, Conflict, InvalidUserId, InvalidRequest)
+"""For whom nothing is started: nobody knows the user, or it was stopped or deleted."""
+
+
+def create_wake_app(bus: BusClient) -> falcon.App[falcon.Request, falcon.Response]:
+    """Return the WSGI application for doors."""
+    app = falcon.App()
+    app.add_sink(WakeSink(bus), r"/wake$")
+    return app
+
+
+def wake_servers(bus: BusClient, settings: Settings) -> list[WakeServer]:
+    """Return a server for each place where doors ask; :class:`SettingsError` as they raise it."""
+    app, places = create_wake_app(bus), settings.wake_places
+    return [WakeServer(app, place, threads=THREADS) for place in places]
+
+
+class WakeSink:
+    """Answers any method: some doors ask with that of the request that they hold."""
+
+    def __init__(self, bus: BusClient) -> None:
+        self._bus = bus
+        self._waiting = threading.BoundedSemaphore(MAX_WAITING)
+
+    def __call__(self, req: falcon.Request, resp: falcon.Response, **params: Any) -> None:
+        """Say where the user's instance answers, once it does.
+
+        200 with ``X-PB-Port``; 403 for whoever is not to be started; 503 with ``Retry-After``.
+        """
+        label = req.get_param("user") or ""
+        resp.set_header("Cache-Control", f"max-age={MAX_AGE}")
+        try:
+            port = self._wake(label)
+        except ABSENT:
+            resp.status = HTTPStatus.FORBIDDEN
+        except PblmError as error:
+            resp.status = HTTPStatus.SERVICE_UNAVAILABLE
+            resp.set_header("Cache-Control", "no-store")
+            resp.set_header("Retry-After", str(max(1, math.ceil(error.retry_after or 1))))
+        else:
+            resp.set_header("X-PB-Port", str(port))
+            resp.set_header("X-PB-User", label)
+
+    def _wake(self, label: str) -> int:
+        if not self._waiting.acquire(blocking=False):
+            raise Unavailable("Too many calls wait already", retry_after=1)
+        try:
+            answer = self._bus.ask(WakeHost(label=label), InstanceAnswer, timeout=DEADLINE)
+        finally:
+            self._waiting.release()
+        if answer.instance is None or answer.instance.port is None:
+            raise Unavailable("It has no port", retry_after=1)
+        return answer.instance.port
