@@ -67,6 +67,14 @@ ADVICE: Mapping[Cause, Advice] = {
         "Set `PB_BINARY_PATH` to that newer one, start the manager again, then the instance.",
         "Or put a backup from before the upgrade back.",
     ),
+    Cause.UPGRADE_FAILED: _advice(
+        "It does not start with this PocketBase",
+        "The first start with another PocketBase failed, on a copy: the data are as they were. "
+        "The PocketBase that served them before is not kept, so it cannot go on with that one.",
+        "Read the reason and the last lines: a migration or a hook may not suit the new version.",
+        "Set `PB_BINARY_PATH` to the version that served it before, and start the manager again.",
+        "Then start it.",
+    ),
     Cause.DIRECTORY_IN_USE: _advice(
         "Another process serves its data",
         "A process that is not the manager's has the user's directory open and could not be ended.",

@@ -12,6 +12,7 @@ from api.app import create_app
 from api.live.server import LiveServer
 from api.server import ApiServer
 from bus.client import BusClient
+from bus.events import Event
 from bus.hub import Hub
 from bus.settings import Settings
 from bus.states import Status
@@ -47,6 +48,10 @@ class Crowd:
         for user in itertools.islice(users, changes // 2):
             self._mind.change(self._hub, user, Status.FAILED)
             self._mind.change(self._hub, user, Status.RUNNING)
+
+    def tell(self, event: Event) -> None:
+        """Tell everybody."""
+        self._hub.publish(event)
 
     def fail(self, user_id: str) -> None:
         """Have one of them fail."""

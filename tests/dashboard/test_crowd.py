@@ -7,6 +7,8 @@ import re
 import pytest
 from playwright.sync_api import Browser, expect
 
+from bus.events import DiskLow, InstanceRenamed
+from tests.bus.parts import NOW, instance
 from tests.dashboard.browser import opened_page
 from tests.dashboard.crowd import crowd
 
@@ -41,3 +43,17 @@ def test_two_thousand_are_shown_searched_and_changed(browser: Browser) -> None:
         page.get_by_role("button", name=re.compile("1 Failed")).click()
         expect(rows).to_have_count(1)
         expect(rows).to_contain_text("user01999")
+
+
+def test_what_the_manager_tells_is_shown(browser: Browser) -> None:
+    """Events that are no change of status, of whatever capability, have their line."""
+    with crowd(2) as fleet, opened_page(browser, fleet.url) as page:
+        page.goto("/")
+        expect(page.get_by_role("heading", name="All 2 instances are running")).to_be_visible()
+        fleet.tell(DiskLow(at=NOW, reason="1 GiB is free", free_bytes=1024**3))
+        told = page.get_by_role("complementary", name="Just happened")
+        expect(told).to_contain_text("The manager")
+        expect(told).to_contain_text("Disk low: 1 GiB is free")
+        moved = InstanceRenamed(at=NOW, user_id="user00001", to="bert", instance=instance("bert"))
+        fleet.tell(moved)
+        expect(page.locator("tbody th")).to_have_text(["bert", "user00000"])

@@ -56,8 +56,11 @@ export class Fleet {
         this.#drop(message.user_id);
         this.#put(message.instance);
         break;
-      default:
-        if (message.reason) this.#note(message);
+      case "backup_progressed":
+        break; // too much to tell: how it ends is told
+      default: // whatever later capabilities tell: an instance that comes with it is as it is now
+        if (message.instance) this.#put(message.instance);
+        this.#note(message);
     }
     if (message.epoch === this.epoch) this.seq = Math.max(this.seq, message.seq);
     if (message.event !== "heartbeat") this.changed();
@@ -137,8 +140,10 @@ export class Fleet {
     this.told(entry);
   }
 
-  #note({ at, user_id: user, reason }) {
-    this.#push({ at: new Date(at), user: user ?? null, status: null, text: reason, cause: null });
+  #note({ at, event, user_id: user, reason }) {
+    const words = event[0].toUpperCase() + event.slice(1).replaceAll("_", " ");
+    const text = reason ? `${words}: ${reason}` : words;
+    this.#push({ at: new Date(at), user: user ?? null, status: null, text, cause: null });
   }
 
   #push(entry) {

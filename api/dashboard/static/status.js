@@ -21,6 +21,7 @@ export const SHAPES = {
   Starting: { path: "M6 1.8a4.2 4.2 0 1 0 0 8.4a4.2 4.2 0 0 0 0-8.4z", half: "M6 1.8a4.2 4.2 0 0 1 0 8.4z", outline: true },
   Stopping: { path: "M6 1.8a4.2 4.2 0 1 0 0 8.4a4.2 4.2 0 0 0 0-8.4z", half: "M4.2 4.2h3.6v3.6H4.2z", outline: true },
   Hibernated: { path: "M7.9 1.3a5 5 0 1 0 3 6.6A4.2 4.2 0 0 1 7.9 1.3z" },
+  Note: { path: "M1.5 5h9v2h-9z" }, // no status: something else is told
   Stopped: { path: "M6 1.8a4.2 4.2 0 1 0 0 8.4a4.2 4.2 0 0 0 0-8.4z", outline: true },
 };
 

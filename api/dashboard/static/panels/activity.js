@@ -35,6 +35,10 @@ function digest(entries) {
   const told = [];
   const gone = new Set(); // users who have gone on since
   for (const entry of entries) {
+    if (entry.status === null) {
+      told.push({ entry, times: 1 });
+      continue;
+    }
     const passing = entry.status === "Starting" || entry.status === "Stopping";
     if (passing && gone.has(entry.user)) continue;
     gone.add(entry.user);
@@ -53,7 +57,7 @@ function item(entry) {
   const word = entry.status && h("span", { class: "status-word", "data-status": entry.status, text: entry.status });
   const times = h("span", { class: "times" });
   const why = h("p", { class: "activity-why" });
-  const element = h("li", {}, mark(entry.status ?? "Stopped"),
+  const element = h("li", {}, mark(entry.status ?? "Note"),
     h("div", {}, h("p", { class: "activity-what" }, who, word, times, time), why));
   return { element, time, times, why };
 }
