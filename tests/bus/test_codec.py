@@ -49,19 +49,25 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "keep_weekly": st.integers(0, MAX_KEPT),
     "label": st.from_regex(r"[a-z0-9][a-z0-9-]{0,62}", fullmatch=True),
     "reason": st.text(min_size=1, max_size=200),
-    "policy": st.builds(
+    "metadata": st.dictionaries(st.text(max_size=9), st.none() | st.integers(-9, 9), max_size=3),
+}
+
+STRUCTS: dict[type, st.SearchStrategy[Any]] = {
+    SleepPolicy: st.builds(
         SleepPolicy,
         idle_timeout=st.none() | st.floats(1, 31_536_000),
         pinned=st.booleans(),
         never=st.lists(WINDOWS, max_size=3),
     ),
-    "metadata": st.dictionaries(st.text(max_size=9), st.none() | st.integers(-9, 9), max_size=3),
 }
+"""Those whose fields take less than their types say."""
 
 
 def values(hint: Any) -> st.SearchStrategy[Any]:
     """Return values of the type ``hint``, as a message may hold them."""
     origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if hint in STRUCTS:
+        return STRUCTS[hint]
     if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
         hints = typing.get_type_hints(hint)
         fields = hint.__struct_fields__
