@@ -28,7 +28,8 @@ PRLIMIT = "/usr/bin/prlimit"
 ENTER = (
     "/bin/sh",
     "-c",
-    'until [ "$1" = -- ]; do echo 0 >"$1" || exit 126; shift; done; shift; exec "$@"',
+    'until [ "$1" = -- ]; do echo 0 >"$1" || exit 126; shift; done; shift\n'
+    'unset PWD OLDPWD SHLVL; exec "$@"',
     "enter",
 )
 """Writes itself into each control group that is named before ``--``, then becomes the rest."""
