@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -208,7 +209,7 @@ def manager_says(house: Manager, headers: dict[str, str]) -> set[int]:
     for path, methods in described["paths"].items():
         if path.startswith("/api/"):
             for method in methods:
-                url = f"http://127.0.0.1:{house.settings.api_port}" + path.format(user_id="ann")
+                url = house.api.url + re.sub(r"\{\w+\}", "ann", path)
                 answer = requests.request(method.upper(), url, headers=headers, timeout=10)
                 said.add(answer.status_code)
     return said
