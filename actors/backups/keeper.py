@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,12 +15,14 @@ from actors.backups.catalogue import Catalogue, Entry
 from actors.backups.facts import Begin, JobDone, JobFailed, Opened, OwnerChanged, RoundDue
 from actors.backups.jobs import Jobs
 from actors.backups.manifest import Kind
+from actors.backups.progress import progress_of
 from actors.backups.proof import Prover, clear_trials
 from actors.backups.restores import Restores
 from actors.backups.retention import expired
 from actors.backups.schedule import Schedule
 from actors.backups.workshop import Workshop
 from actors.capability import Capability
+from actors.clock import Timer
 from actors.data.orders import KeepData
 from actors.data.swap import Swap
 from actors.facts import Asked, Reply
@@ -33,7 +34,6 @@ from bus.errors import BackupError, Conflict, InternalError, InvalidBackup, NotF
 from bus.events import (
     BackupFailed,
     BackupFinished,
-    BackupProgressed,
     BackupProven,
     BackupUnprovable,
     Event,
@@ -91,6 +91,7 @@ class BackupKeeper(pykka.ThreadingActor):
         self._running = 0
         self._credit = 0.0
         self._proving = False
+        self._timer: Timer | None = None
 
     def on_receive(self, message: object) -> None:
         """Take a request, or news of a job. A bug ends the request, not this."""
@@ -145,6 +146,7 @@ class BackupKeeper(pykka.ThreadingActor):
                 self._catalogue.put_policy(user_id, policy)
                 self._prune(user_id)
                 reply(self._list(user_id))
+                self._round()
             case FindBackup(user_id=user_id, backup=backup):
                 entry = self._catalogue.find(user_id, backup)
                 path = str(self._catalogue.archive(user_id, entry))
@@ -194,12 +196,13 @@ class BackupKeeper(pykka.ThreadingActor):
         self._jobs.take([user_id], "A backup")
         scheduled = kind is Kind.SCHEDULED
         self._running += scheduled
-        progress = _silent if scheduled else self._progress(user_id)
+        progress = _silent if scheduled else progress_of(self._services, user_id, "backup")
 
         def made(entry: Entry | None) -> None:
             self._jobs.give_back([user_id])
             self._running -= scheduled
             self._schedule.good(user_id, began)
+            self._services.metrics.backups.labels("made" if entry else "unchanged").inc()
             if entry is not None:
                 now, backup = self._services.clock.now(), entry.backup
                 self._services.publish(BackupFinished(at=now, user_id=user_id, backup=backup))
@@ -213,6 +216,7 @@ class BackupKeeper(pykka.ThreadingActor):
             self._running -= scheduled
             now = self._services.clock.now()
             self._schedule.failed(user_id, now)
+            self._services.metrics.backups.labels("failed").inc()
             if not self._jobs.halted.is_set():
                 log.error("%s", error.message)
                 failure = BackupFailed(at=now, user_id=user_id, reason=error.message)
@@ -231,6 +235,8 @@ class BackupKeeper(pykka.ThreadingActor):
             self._jobs.give_back([user_id])
             now = self._services.clock.now()
             known = self._tried(user_id, entry, error, now)
+            result = "passed" if error is None else "failed"
+            self._services.metrics.backup_proofs.labels(result).inc()
             if error is None:
                 event: Event = BackupProven(at=now, user_id=user_id, backup=known.backup)
                 reply(BackupAnswer(backup=known.backup))
@@ -270,17 +276,26 @@ class BackupKeeper(pykka.ThreadingActor):
     def _round(self) -> None:
         """Look whose backup is due, and whose former data are kept long enough."""
         now, shortest = self._services.clock.now(), LONGEST_ROUND
+        if self._services.settings.backup_interval:  # of users who are still to come
+            shortest = min(shortest, self._services.settings.backup_interval / 10)
+        oldest = timedelta(0)
         for record in self._services.store.records():
             interval = self._policy(record.user_id).interval
             if record.identity is None or record.deleted_at is not None:
                 continue
             if interval:
                 shortest = min(shortest, interval / 10)
+                good = self._schedule.last_good(record.user_id) or record.created_at
+                oldest = max(oldest, now - good)
             if self._schedule.due(record.user_id, interval, now):
                 self._schedule_one(record.user_id)
+        self._services.metrics.backup_oldest.set(oldest.total_seconds())
         self._settle_restores(now)
         self._next()
-        self._later(max(shortest, SHORTEST_ROUND), RoundDue())
+        if self._timer is not None:
+            self._timer.cancel()
+        later, tell = self._services.clock.call_later, self._tell_me
+        self._timer = later(max(shortest, SHORTEST_ROUND), lambda: tell(RoundDue()))
 
     def _schedule_one(self, user_id: str) -> None:
         if user_id not in self._scheduled:
@@ -339,20 +354,6 @@ class BackupKeeper(pykka.ThreadingActor):
             if entry is not None:
                 newest[record.user_id] = entry.manifest.taken_at
         return Opened(newest=newest)
-
-    def _progress(self, user_id: str) -> Callable[[str], None]:
-        """Return what tells everybody how far the user's backup is."""
-
-        def tell(stage: str) -> None:
-            now = self._services.clock.now()
-            self._services.publish(
-                BackupProgressed(at=now, user_id=user_id, operation="backup", stage=stage)
-            )
-
-        return tell
-
-    def _later(self, delay: float, message: object) -> None:
-        self._services.clock.call_later(delay, lambda: self._tell_me(message))
 
     def _tell_me(self, message: Any) -> None:
         with contextlib.suppress(pykka.ActorDeadError):

@@ -6,10 +6,10 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 from actors.backups.catalogue import Catalogue, Entry
 from actors.backups.jobs import Jobs
+from actors.backups.progress import progress_of
 from actors.backups.workshop import Prepared, Workshop
 from actors.data.guard import is_older
 from actors.data.orders import AdoptData, KeepData, PutDataBack, ReplaceData
@@ -20,7 +20,7 @@ from actors.records import Record
 from actors.services import Services
 from bus.answers import Answer, ErrorAnswer, InstanceAnswer
 from bus.errors import Conflict, InvalidBackup, NotFound, PblmError
-from bus.events import BackupProgressed, InstanceRestored, RestoreFailed
+from bus.events import InstanceRestored, RestoreFailed
 from bus.requests import ConfirmRestore, ImportInstance, RestoreBackup, UndoRestore
 
 RestoreRequest = RestoreBackup | UndoRestore | ConfirmRestore | ImportInstance
@@ -61,7 +61,7 @@ class Restores:
         self._check(entry, record)
         users = sorted({user_id, target})
         self._jobs.take(users, "A restore")
-        progress = self._progress(target, "restore")
+        progress = progress_of(self._services, target, "restore")
         other = None if target == user_id else record or target
         swap = Swap(self._services.layout, target)
 
@@ -99,7 +99,7 @@ class Restores:
                 upload,
                 user_id,
                 keep_secrets=request.keep_secrets,
-                progress=self._progress(user_id, "import"),
+                progress=progress_of(self._services, user_id, "import"),
             )
 
         failed = self._failure(user_id, [user_id], reply)
@@ -197,14 +197,3 @@ class Restores:
                     f"User {record.user_id} has this very database: import it with secrets of its "
                     "own, or the tokens of the one would be good at the other"
                 )
-
-    def _progress(
-        self, user_id: str, operation: Literal["restore", "import"]
-    ) -> Callable[[str], None]:
-        def tell(stage: str) -> None:
-            now = self._services.clock.now()
-            self._services.publish(
-                BackupProgressed(at=now, user_id=user_id, operation=operation, stage=stage)
-            )
-
-        return tell

@@ -51,6 +51,7 @@ class Metrics:
         self._add_stops_and_checks(registry)
         self._add_bus(registry)
         self._add_http(registry)
+        self._add_backups(registry)
         self._make_all_series()
 
     def _add_starts(self, registry: CollectorRegistry) -> None:
@@ -156,6 +157,25 @@ class Metrics:
             registry=registry,
         )
 
+    def _add_backups(self, registry: CollectorRegistry) -> None:
+        self.backups = Counter(
+            "pblm_backups",
+            "Backups that were made, or could not be.",
+            ["result"],
+            registry=registry,
+        )
+        self.backup_proofs = Counter(
+            "pblm_backup_proofs",
+            "Backups that PocketBase was tried on.",
+            ["result"],
+            registry=registry,
+        )
+        self.backup_oldest = Gauge(
+            "pblm_backup_oldest_seconds",
+            "Age of the last good backup of the user for whom it is oldest, of those scheduled.",
+            registry=registry,
+        )
+
     def _make_all_series(self) -> None:
         for result in ("started", "cancelled"):
             self.starts.labels(result, NO_CAUSE)
@@ -166,6 +186,9 @@ class Metrics:
             self.start_seconds.labels(result)
         for result in ("passed", "failed"):
             self.health_checks.labels(result)
+            self.backup_proofs.labels(result)
+        for result in ("made", "unchanged", "failed"):
+            self.backups.labels(result)
         for request in get_args(AnyRequest):
             self.bus_round_trips.labels(request.__name__)
             for result in ("ok", "error"):
