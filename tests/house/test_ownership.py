@@ -125,3 +125,5 @@ def test_a_clone_shares_data_but_no_secret(manager: Manager) -> None:
     assert not is_superuser(source, of_copy)
     tenant.write("things", "later")
     assert Tenant(copy).titles("things") == ["copied"]
+    manager.api.stop("copy")
+    assert manager.api.run("copy")["status"] == "Running"
