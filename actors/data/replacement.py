@@ -91,6 +91,9 @@ class Replacement:
     def settled(self) -> None:
         """The process is gone: take the step."""
         work = self._work
+        if work is not None and self._keeper.status is Status.HIBERNATED:
+            self._life.settle_stopped(f"Its data are replaced by {work.intent.what}")
+            return  # which has called this again
         if work is None or self._keeper.status is not Status.STOPPED:
             return
         self._life.held = False

@@ -157,3 +157,15 @@ def test_backups_go_with_their_user(manager: Manager) -> None:
     manager.api.call("DELETE", "/api/users/latter/pb?purge=true")
     assert latter.refused("GET", "backups") == "not_found"
     assert not manager.layout.backups("latter").exists()
+
+
+def test_a_sleeping_instance_is_backed_up_asleep(manager: Manager) -> None:
+    """A backup does not wake it; a restore gives it its data, and it runs on them."""
+    tenant_of(manager, "asleep")
+    answer = manager.api.call("POST", "/api/users/asleep/sleep")
+    assert answer.status_code == 200, answer.text
+    backups = Backups(manager, "asleep")
+    backup = backups.make()
+    assert manager.api.instance("asleep")["status"] == "Hibernated"
+    assert backups.restore(backup)["status"] == "Running"
+    assert Tenant(manager.api.run("asleep")).titles("things") == ["before"]
