@@ -38,7 +38,7 @@ export class Attention {
     });
     const rest = failed.length - SHOWN;
     this.more.hidden = rest <= 0;
-    say(this.more, `and ${count(rest, "other")}, in the table below`);
+    if (rest > 0) say(this.more, `and ${count(rest, "other")}, in the table below`);
   }
 
   /** Those that nobody but a person can help come first. */
