@@ -32,6 +32,7 @@ from actors.data.template import TYPES_HEAD
 from actors.data.userdata import renew_secrets
 from actors.isolation.isolation import give
 from actors.layout import PASSABLE, PRIVATE, make_directory, make_private_directory
+from actors.nursery.spares import end
 from actors.nursery.warmer import SPARES, SpareFact, Warmer
 from actors.process import ManagedProcess
 from actors.services import Services
@@ -105,7 +106,7 @@ class Nursery(pykka.ThreadingActor):
     def on_stop(self) -> None:
         """End what runs."""
         if self._process is not None:
-            self._process.kill()
+            end(self._process)
         self._warmer.close()
 
     def _begin(self) -> None:
@@ -136,12 +137,13 @@ class Nursery(pykka.ThreadingActor):
             self._later(QUIET)
         else:
             self._drafts = [self._home / f"draft.{name}" for name in NAMES]
+            for draft in self._drafts:  # of a manager that was ended in the middle of it
+                shutil.rmtree(draft, ignore_errors=True)
             self._make_draft(self._drafts[0], hooks=False)
 
     def _make_draft(self, draft: Path, *, hooks: bool) -> None:
         services = self._services
         make_directory(self._home, PASSABLE if services.layout.shared else PRIVATE)
-        shutil.rmtree(draft, ignore_errors=True)
         make_private_directory(draft)
         spec = recipe.migrate(
             services.versions.current.path,

@@ -17,7 +17,6 @@ from pathlib import Path
 
 from actors.layout import Layout
 from actors.lock import DirectoryLock
-from actors.proc import ExitStatus
 from actors.process import ManagedProcess
 
 PREFIX = "~spare."
@@ -90,16 +89,17 @@ class Spares:
             return bool(found)
 
     def end(self) -> None:
-        """Kill all that are nobody's, and return when they are gone."""
+        """End all that are nobody's."""
         while (spare := self.take()) is not None:
-            gone = threading.Event()
+            end(spare.process)
 
-            def ended(status: ExitStatus, gone: threading.Event = gone) -> None:
-                gone.set()
 
-            spare.process.watch(ended)
-            spare.process.kill()
-            gone.wait(END_PATIENCE)
+def end(process: ManagedProcess) -> None:
+    """Kill a process that is nobody's, and return when it is gone."""
+    gone = threading.Event()
+    process.watch(lambda status: gone.set())
+    process.kill()
+    gone.wait(END_PATIENCE)
 
 
 def move_in(spare: Spare, user_id: str, layout: Layout) -> bool:

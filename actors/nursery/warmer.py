@@ -16,7 +16,7 @@ from actors.data.userdata import put_app_name
 from actors.facts import ReleasePort, ReservePort
 from actors.layout import make_private_directory
 from actors.lock import DirectoryLock
-from actors.nursery.spares import PREFIX, Spare
+from actors.nursery.spares import PREFIX, Spare, end
 from actors.process import ManagedProcess
 from actors.services import Services
 
@@ -82,7 +82,7 @@ class Warmer:
         for directory, identity in proc.serving(root):
             self._end_stray(_name(Path(directory)), identity)
         used = proc.named_directories()
-        for path in root.iterdir():
+        for path in root.glob(f"pb_user_{PREFIX}*.db"):
             self._next = max(self._next, int(_name(path).removeprefix(PREFIX)) + 1)
             if str(path) not in used:
                 self._remove(_name(path))
@@ -138,7 +138,7 @@ class Warmer:
     def close(self) -> None:
         """End the one that is on its way."""
         if self._process is not None:
-            self._process.kill()
+            end(self._process)
 
     def _start(self, name: str, port: int) -> None:
         services, layout, data = self._services, self._layout, self._layout.data(name)

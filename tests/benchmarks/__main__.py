@@ -23,7 +23,6 @@ from tests.benchmarks import (
     events,
     fleet,
     idle,
-    kill,
     reads,
     sleeping,
     starts,
@@ -35,7 +34,6 @@ from tests.benchmarks.table import Row, markdown, text
 ROWS: dict[str, Callable[[Plan], list[Row]]] = {
     "peers": compare.measure,
     "init": starts.measure,
-    "kill": kill.measure,
     "event": events.measure,
     "status": reads.measure,
     "bus": bus_reads.measure,

@@ -38,7 +38,7 @@ def measure(plan: Plan) -> list[Row]:
                 manager.api.init("user")
                 manager.api.stop("user")
                 publish_bare(bare)
-            return [within("status change to subscriber", 2, ours(), theirs())]
+            return [within("status change to subscriber", 1, ours(), theirs())]
 
 
 def publish_bare(socket: zmq.Socket[bytes]) -> None:

@@ -10,7 +10,7 @@ from tests.benchmarks.manager import Manager
 from tests.benchmarks.plan import Plan
 from tests.benchmarks.table import Row
 
-LEAST_SHARE = 0.85
+LEAST_SHARE = 0.9
 
 
 def measure(plan: Plan) -> list[Row]:

@@ -144,6 +144,14 @@ class Manager:
                 raise TimeoutError("there are no seeds")
             time.sleep(0.05)
 
+    def await_spares(self, count: int) -> None:
+        """Return when so many spares were ready, since the manager was started."""
+        deadline = time.monotonic() + PATIENCE
+        while self._log.read_text().count(" is a spare: ") < count:
+            if time.monotonic() > deadline:
+                raise TimeoutError("there is no spare")
+            time.sleep(0.05)
+
     def __enter__(self) -> Manager:
         try:
             self._wait_until_up()

@@ -11,7 +11,6 @@ class Counts:
     """How often each thing is done."""
 
     starts: int
-    kills: int
     cycles: int
     """Starts and stops that a subscriber listens to: four events each."""
     requests: int
@@ -27,7 +26,6 @@ class Counts:
 
 FULL = Counts(
     starts=60,
-    kills=40,
     cycles=50,
     requests=2000,
     load_seconds=5,
@@ -40,7 +38,6 @@ FULL = Counts(
 )
 QUICK = Counts(
     starts=8,
-    kills=5,
     cycles=8,
     requests=300,
     load_seconds=1,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 CLIENTS = 8
-LEAST_RATE = 1500.0
+LEAST_RATE = 3000.0
 
 
 def measure(plan: Plan) -> list[Row]:
@@ -34,7 +34,7 @@ def measure(plan: Plan) -> list[Row]:
         ours, theirs = _latencies(plan, manager.port, bare_port, users)
         our_rates, their_rates = _rates(plan, manager.port, bare_port, users[0])
     return [
-        within(f"pb_status with {count} running, 1 client", 2, ours, theirs),
+        within(f"pb_status with {count} running, 1 client", 0.5, ours, theirs),
         Row(
             what=f"pb_status, {CLIENTS} clients ({load.tool()})",
             unit="req/s",

@@ -28,6 +28,7 @@ class Pm2:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
+            start_new_session=True,  # Ctrl-C is for us, who end it in order
         )
         self._answer()
 
