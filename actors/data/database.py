@@ -88,10 +88,17 @@ def reading(data: Path, *, steady: bool = False) -> Iterator[Connection]:
 
 
 @contextlib.contextmanager
-def writing(data: Path) -> Iterator[Connection]:
-    """One transaction, beside a PocketBase that may be running: SQLite keeps them apart."""
-    with openings.locking(data), _opened(data, "rw") as database, database:
-        yield database
+def writing(data: Path, *, durable: bool = True) -> Iterator[Connection]:
+    """One transaction, beside a PocketBase that may be running: SQLite keeps them apart.
+
+    What need not be ``durable`` is not waited for: after a power cut the database may be damaged.
+    That is for what nobody has used yet.
+    """
+    with openings.locking(data), _opened(data, "rw") as database:
+        if not durable:
+            database.execute("PRAGMA synchronous = OFF")
+        with database:
+            yield database
 
 
 def fold_log(data: Path) -> bool:

@@ -150,8 +150,8 @@ def renew_secrets(data: Path, identity: str | None = None) -> str:
 
 
 def put_app_name(data: Path, name: str) -> None:
-    """Name the application in the settings of a PocketBase that does not run."""
-    with writing(data) as database:
+    """Name the application in the settings of a new PocketBase that does not run yet."""
+    with writing(data, durable=False) as database:
         (value,) = database.execute(SETTINGS).fetchone()
         settings = msgspec.json.decode(value)
         settings["meta"]["appName"] = name

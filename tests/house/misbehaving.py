@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NoReturn
 
 LAST_WORDS = "Error: the child is not in the mood"
-CRASH_AFTER = 0.1
+CRASH_AFTER = 0.5
 """Seconds from a crashing child's first answer to its end."""
 
 
