@@ -21,8 +21,8 @@ WATCH = """() => {
   }).observe({ type: "longtask" });
 }"""
 """Remembers the longest time, in ms, for which the page did not answer."""
-BEARABLE = 500
-"""ms; some 40 were measured on a quiet machine, and a test's may be busy."""
+BEARABLE = 2_000
+"""ms: a freeze that anybody notices, with room for a machine that other tests keep busy."""
 
 
 def test_two_thousand_are_shown_searched_and_changed(browser: Browser) -> None:
