@@ -48,6 +48,12 @@ COPY = 1024 * 1024
 _A = TypeVar("_A", bound=Answer)
 
 
+class CreateBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of ``POST .../backups``."""
+
+    at: datetime | None = None
+
+
 class RestoreBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The body of a restore."""
 
@@ -90,7 +96,8 @@ class BackupsResource:
 
     def on_post(self, req: falcon.Request, resp: falcon.Response, user_id: str) -> None:
         """``POST /api/users/{id}/backups``."""
-        self._long(req, resp, CreateBackup(user_id=user_id), "made")
+        at = read_body(req, CreateBody).at
+        self._long(req, resp, CreateBackup(user_id=user_id, at=at), "made")
 
     def on_put_policy(self, req: falcon.Request, resp: falcon.Response, user_id: str) -> None:
         """``PUT /api/users/{id}/backup_policy``."""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-from api.backups import LONG_WAIT, BackupReply, BackupsReply, RestoreBody
+from api.backups import LONG_WAIT, BackupReply, BackupsReply, CreateBody, RestoreBody
 from api.input import MAX_WAIT
 from api.openapi.operation import Operation, Query, Reply
 from api.replies import InstanceReply
@@ -45,11 +45,15 @@ OPERATIONS = (
     Operation(
         call="POST /api/users/{user_id}/backups",
         summary="Back up the user's data now",
-        details="The instance is neither woken nor slowed.",
+        details=(
+            "The instance is neither woken nor slowed. With `at` it is a backup of the data as "
+            "they were at that moment, out of the replica."
+        ),
         group=GROUP,
         query=WAIT,
+        body=CreateBody,
         replies={200: Reply(what="It is made", body=BackupReply), 202: BACKUP_GOES_ON},
-        errors=(NotFound, Conflict, BackupError),
+        errors=(NotFound, Conflict, BackupError, InvalidBackup),
     ),
     Operation(
         call=f"GET {ONE}",

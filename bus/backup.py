@@ -22,7 +22,7 @@ class Backup(msgspec.Struct, frozen=True, kw_only=True):
     user_id: str
     """Whose data it was then."""
     kind: str
-    """``scheduled``, ``manual`` or ``upgrade``."""
+    """``scheduled``, ``manual``, ``upgrade`` or ``replica``."""
     taken_at: datetime
     bytes: int
     """Of the archive."""

@@ -137,8 +137,12 @@ class BackupKeeper(pykka.ThreadingActor):
 
     def _serve(self, request: Request, reply: Reply) -> None:
         match request:
-            case CreateBackup(user_id=user_id):
+            case CreateBackup(user_id=user_id, at=None):
                 self._back_up(self._backed_up(user_id), Kind.MANUAL, reply)
+            case CreateBackup(user_id=user_id, at=at):
+                if self._services.replicas is None:
+                    raise Conflict("Nothing is replicated: PB_REPLICA_URL is not set")
+                self._back_up(self._backed_up(user_id), Kind.REPLICA, reply, at=at)
             case ListBackups(user_id=user_id):
                 reply(self._list(user_id))
             case PutBackupPolicy(user_id=user_id, policy=policy):
@@ -191,7 +195,9 @@ class BackupKeeper(pykka.ThreadingActor):
     def _policy(self, user_id: str) -> BackupPolicy:
         return self._catalogue.policy(user_id).over(self._services.settings.backup_policy)
 
-    def _back_up(self, record: Record, kind: Kind, reply: Reply) -> None:
+    def _back_up(
+        self, record: Record, kind: Kind, reply: Reply, *, at: datetime | None = None
+    ) -> None:
         user_id, began = record.user_id, self._services.clock.now()
         self._jobs.take([user_id], "A backup")
         scheduled = kind is Kind.SCHEDULED
@@ -201,7 +207,8 @@ class BackupKeeper(pykka.ThreadingActor):
         def made(entry: Entry | None) -> None:
             self._jobs.give_back([user_id])
             self._running -= scheduled
-            self._schedule.good(user_id, began)
+            if at is None:
+                self._schedule.good(user_id, began)
             self._services.metrics.backups.labels("made" if entry else "unchanged").inc()
             if entry is not None:
                 now, backup = self._services.clock.now(), entry.backup
@@ -224,7 +231,7 @@ class BackupKeeper(pykka.ThreadingActor):
             reply(ErrorAnswer.of(error))
             self._next()
 
-        self._jobs.run(lambda: self._workshop.back_up(record, kind, progress), made, failed)
+        self._jobs.run(lambda: self._workshop.back_up(record, kind, progress, at), made, failed)
 
     def _prove(self, user_id: str, entry: Entry, reply: Reply) -> None:
         self._jobs.take([user_id], "A proof")

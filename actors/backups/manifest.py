@@ -15,6 +15,8 @@ class Kind(StrEnum):
     SCHEDULED = "scheduled"
     MANUAL = "manual"
     UPGRADE = "upgrade"
+    REPLICA = "replica"
+    """Somebody asked for a moment that was past, which the replica had."""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,13 +11,14 @@ import secrets
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
 
 from actors.backups.archive import pack, unpack
 from actors.backups.catalogue import Catalogue, Entry
-from actors.backups.manifest import Kind
+from actors.backups.manifest import Kind, Manifest
 from actors.backups.proof import Prover
 from actors.backups.snapshot import MANIFEST, fingerprint_of, sha256_of, take
 from actors.data import contents
@@ -58,8 +59,13 @@ class Workshop:
         self._layout = services.layout
         self._wanted = lambda: not halted.is_set()
 
-    def back_up(self, record: Record, kind: Kind, progress: Progress) -> Entry | None:
-        """Make a backup of the user's data; None: scheduled, and nothing has changed."""
+    def back_up(
+        self, record: Record, kind: Kind, progress: Progress, at: datetime | None = None
+    ) -> Entry | None:
+        """Make a backup of the user's data; None: scheduled, and nothing has changed.
+
+        Of the data as they were ``at`` a moment, if one is given.
+        """
         user_id, data = record.user_id, self._layout.data(record.user_id)
         newest = self._catalogue.newest(user_id) if kind is Kind.SCHEDULED else None
         fingerprint = fingerprint_of(data, self._services.clock.now())
@@ -70,16 +76,7 @@ class Workshop:
         with _failures(f"The backup of {user_id} failed"), self._draft(backup_id) as draft:
             self._check_room(data)
             progress("copying")
-            manifest = take(
-                data,
-                draft,
-                user_id=user_id,
-                identity=record.identity,
-                version=record.version,
-                kind=kind,
-                now=self._services.clock.now,
-                wanted=self._wanted,
-            )
+            manifest = self._copy(record, kind, draft, at)
             if newest is not None and newest.manifest.content == manifest.content:
                 known = msgspec.structs.replace(newest.manifest, fingerprint=fingerprint)
                 self._catalogue.put(user_id, msgspec.structs.replace(newest, manifest=known))
@@ -146,6 +143,36 @@ class Workshop:
         finally:
             upload.unlink(missing_ok=True)
         return Prepared(path=str(scratch), identity=identity, version=self._services.version)
+
+    def _copy(self, record: Record, kind: Kind, draft: Path, at: datetime | None) -> Manifest:
+        now = self._services.clock.now
+        with self._source(record.user_id, draft, at) as data:
+            manifest = take(
+                data,
+                draft,
+                user_id=record.user_id,
+                identity=record.identity,
+                version=record.version,
+                kind=kind,
+                now=now if at is None else lambda: min(at, now()),
+                wanted=self._wanted,
+            )
+        return manifest if at is None else msgspec.structs.replace(manifest, fingerprint=None)
+
+    @contextlib.contextmanager
+    def _source(self, user_id: str, draft: Path, at: datetime | None) -> Iterator[Path]:
+        """The user's data as they are, or as they were: then for the time being."""
+        if at is None:
+            yield self._layout.data(user_id)
+            return
+        past = draft.with_name(f"{draft.name}-past")
+        replicas = self._services.replicas
+        assert replicas is not None
+        try:
+            replicas.take_out(user_id, at, past)
+            yield past
+        finally:
+            shutil.rmtree(past, ignore_errors=True)
 
     def _pack(self, user_id: str, draft: Path, entry: Entry) -> Entry:
         folder = self._catalogue.folder(user_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from actors.process import LaunchSpec, program_version
 from actors.records import Record
 from actors.replication import litestream
 from actors.replication.generation import Generation, LocalState, inode
+from actors.replication.rewind import Rewind
 from bus.causes import Cause
 from bus.errors import InstanceIOError, SettingsError
 from bus.settings import Settings
@@ -75,6 +77,16 @@ class Replicas:
             state.note(msgspec.structs.replace(generation, inode=found))
             return False
         return generation.inode != found
+
+    def take_out(self, user_id: str, at: datetime, target: Path) -> None:
+        """Have in ``target``, a new directory, the user's data as they were at that moment.
+
+        Not in an actor. Raises :class:`InvalidBackup` where there is no such moment,
+        :class:`BackupError` where it cannot be had now.
+        """
+        from actors.replication.place import Place  # obstore is there where it is wanted only
+
+        Rewind(self._settings, self._layout, Place(self._settings)).take_out(user_id, at, target)
 
     def _continued(self, state: LocalState, record: Record, found: int | None) -> Generation:
         assert self._settings.replica_url is not None

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from bus.backup import PolicyChange
+from bus.errors import InvalidRequest
 from bus.requests.base import UserRequest
 from bus.user_id import check_user_id
 
 
 class CreateBackup(UserRequest, frozen=True, kw_only=True, tag=True):
-    """Back up the user's data now, whether the instance runs or not. It is not woken."""
+    """Back up the user's data now, whether the instance runs or not. It is not woken.
+
+    With ``at`` it is a backup of the data as they were at that moment, out of the replica.
+    """
+
+    at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        check_user_id(self.user_id)
+        if self.at is not None and self.at.tzinfo is None:
+            raise InvalidRequest(f"at={self.at.isoformat()}: takes a moment with its offset to UTC")
 
 
 class ListBackups(UserRequest, frozen=True, kw_only=True, tag=True):

@@ -17,7 +17,7 @@ import pytest
 
 from api.access import TokenBody
 from api.app import create_app
-from api.backups import RestoreBody
+from api.backups import CreateBody, RestoreBody
 from api.ownership import ToBody
 from api.problems import HTTP_STATUS
 from api.rollout import RolloutBody
@@ -49,6 +49,7 @@ BODIES = {
     "POST /api/users/{id}/backups/{backup}/restore": RestoreBody,
     "PUT /api/users/{id}/backup_policy": PolicyChange,
     "PUT /api/users/{id}/sleep": SleepPolicy,
+    "POST /api/users/{id}/backups": CreateBody,
     "POST /api/users/{id}/rename": ToBody,
     "POST /api/users/{id}/clone": ToBody,
     "POST /api/rollout": RolloutBody,
