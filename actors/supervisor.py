@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pykka
 
 from actors.data.orders import AdoptData
@@ -37,6 +38,7 @@ from actors.services import Services
 from bus.answers import ErrorAnswer, HealthAnswer, InstancesAnswer, MetadataAnswer
 from bus.errors import InternalError, NotFound, PblmError, Unavailable
 from bus.events import ActorReplaced
+from bus.instance import Instance
 from bus.requests import (
     CloneInstance,
     GetHealth,
@@ -179,11 +181,17 @@ class Supervisor(pykka.ThreadingActor):
         instances = {record.user_id: record.instance(layout) for record in page}
         if request.usage:
             instances = {key: self._services.usage.beside(one) for key, one in instances.items()}
+        if request.metadata:
+            instances = {key: self._with_metadata(one) for key, one in instances.items()}
         return InstancesAnswer(
             instances=instances,
             total=store.total(request.status),
             next=page[-1].user_id if more else None,
         )
+
+    def _with_metadata(self, instance: Instance) -> Instance:
+        metadata = self._services.store.metadata(instance.user_id)
+        return msgspec.structs.replace(instance, metadata=metadata)
 
     def _health(self, request: GetHealth) -> HealthAnswer:
         store = self._services.store

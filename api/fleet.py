@@ -80,6 +80,7 @@ class FleetResource:
             limit=read_count(query, "limit", default=1_000, least=1, most=MAX_PAGE),
             after=query.get("after", ""),
             usage=fields is not None and "usage" in fields,
+            metadata=fields is not None and "metadata" in fields,
         )
         answer = self._bus.ask(request, InstancesAnswer)
         write(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import urllib.parse
-from typing import Annotated
+from typing import Annotated, Literal
 
 import falcon
 import msgspec
@@ -12,12 +12,13 @@ import msgspec
 from api.input import MAX_WAIT, read_body, read_query, read_wait
 from api.openapi.operation import Operation, Query, Reply
 from api.replies import InstanceReply, write
-from bus.answers import InstanceAnswer
+from bus.answers import InstanceAnswer, MetadataAnswer
 from bus.client import BusClient
 from bus.errors import (
     BusTimeout,
     Conflict,
     InstanceIOError,
+    InvalidRequest,
     InvalidUserId,
     NoPorts,
     NotFound,
@@ -26,7 +27,7 @@ from bus.errors import (
     TooManyStarts,
 )
 from bus.instance import Instance
-from bus.requests import GetInstance, InitInstance, StopInstance
+from bus.requests import GetInstance, GetMetadata, InitInstance, StopInstance
 from bus.states import Status
 
 
@@ -72,9 +73,14 @@ class UserResource:
 
     def on_get_status(self, req: falcon.Request, resp: falcon.Response, user_id: str) -> None:
         """``GET /api/users/{id}/pb_status``."""
-        read_query(req)
-        answer = self._bus.ask(GetInstance(user_id=user_id), InstanceAnswer)
-        write(resp, StatusReply(user_id=user_id, instance=answer.instance))
+        include = read_query(req, {"include"}).get("include")
+        if include not in (None, "metadata"):
+            raise InvalidRequest(f"include={include!r}: takes metadata")
+        instance = self._bus.ask(GetInstance(user_id=user_id), InstanceAnswer).instance
+        if instance is not None and include is not None:
+            metadata = self._bus.ask(GetMetadata(user_id=user_id), MetadataAnswer).metadata
+            instance = msgspec.structs.replace(instance, metadata=metadata)
+        write(resp, StatusReply(user_id=user_id, instance=instance))
 
     def on_post_stop(self, req: falcon.Request, resp: falcon.Response, user_id: str) -> None:
         """``POST /api/users/{id}/stop_pb``."""
@@ -181,6 +187,9 @@ OPERATIONS = (
         call="GET /api/users/{user_id}/pb_status",
         summary="Tell how the user's instance is",
         group="Instances",
+        query={
+            "include": Query(type=Literal["metadata"], meaning="Tell also the app's metadata"),
+        },
         replies={200: Reply(what="As it is now; null: there is none", body=StatusReply)},
     ),
     Operation(

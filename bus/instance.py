@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -50,3 +51,5 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     """When it was deleted; its data are kept for a while after that."""
     usage: Usage | msgspec.UnsetType | None = msgspec.UNSET
     """What it took of the machine when it was last looked at; left out where nobody asked."""
+    metadata: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    """What the app has put beside it; left out where nobody asked."""

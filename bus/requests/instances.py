@@ -41,3 +41,5 @@ class ListInstances(Request, frozen=True, kw_only=True, tag=True):
     """Only user ids greater than this one."""
     usage: bool = False
     """Tell also what each takes of the machine."""
+    metadata: bool = False
+    """Tell also what the app has put beside each."""

@@ -113,3 +113,19 @@ def test_metadata_is_kept(manager: Manager) -> None:
     assert manager.api.call("PUT", path, json=[1]).status_code == 400
     assert manager.api.call("GET", path).json()["metadata"]["plan"] == "pro"
     assert manager.api.call("GET", "/api/users/nobody/metadata").status_code == 404
+
+
+def test_metadata_are_part_of_the_instance_on_request(manager: Manager) -> None:
+    """``include`` and ``fields`` bring them; nothing else does."""
+    manager.api.run("ann")
+    manager.api.call("PUT", "/api/users/ann/metadata", json={"plan": "pro"})
+    status = "/api/users/ann/pb_status"
+
+    asked = manager.api.call("GET", f"{status}?include=metadata").json()["instance"]
+    assert asked["metadata"] == {"plan": "pro"}
+    assert "metadata" not in manager.api.call("GET", status).json()["instance"]
+    assert manager.api.call("GET", f"{status}?include=x").status_code == 400
+    nobody = manager.api.call("GET", "/api/users/nobody/pb_status?include=metadata")
+    assert nobody.json()["instance"] is None
+    assert manager.api.instances("?fields=metadata")["ann"] == {"metadata": {"plan": "pro"}}
+    assert "metadata" not in manager.api.instances()["ann"]
