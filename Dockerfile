@@ -5,7 +5,8 @@ COPY setup.py pyproject.toml README.md pblm.py run_all.py ./
 COPY bus bus
 COPY actors actors
 COPY api api
-RUN python -m venv /opt/pblm && /opt/pblm/bin/pip install --no-cache-dir .
+ARG EXTRAS=""
+RUN python -m venv /opt/pblm && /opt/pblm/bin/pip install --no-cache-dir ".${EXTRAS}"
 
 FROM python:3.13-slim
 COPY --from=build /opt/pblm /opt/pblm
