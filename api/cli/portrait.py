@@ -23,7 +23,7 @@ def portrait(instance: Instance, now: datetime, past: Sequence[Transition]) -> I
     yield _line("why", instance.reason)
     if instance.failure is not None:
         yield from _failure(instance.failure, instance.user_id)
-    if instance.url is not None:
+    if instance.url is not None and instance.pid is not None:
         yield _line("address", f"{instance.url} (pid {instance.pid})")
     if instance.started_at is not None:
         yield _line("up for", duration(instance.started_at, now))
