@@ -150,6 +150,13 @@ ADVICE: Mapping[Cause, Advice] = {
         "If the machine is just slow, raise `PB_START_TIMEOUT`.",
         "It is tried again by itself.",
     ),
+    Cause.UPGRADE_FAILED: _advice(
+        "It does not start with the new PocketBase",
+        "The first start with another version failed, and the PocketBase from before is not kept "
+        "any more. The data are as they were.",
+        "See the last lines: a migration or a hook may not suit the new version.",
+        "Set `PB_BINARY_PATH` to the version from before, or start it to try once more.",
+    ),
     Cause.UNRESPONSIVE: _advice(
         "It stopped answering",
         "It ran, and did not answer three health checks in a row, so it was ended.",

@@ -78,7 +78,7 @@ def _line(
     padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=True)]
     if status is not None:
         padded[status] = coloured(cells[status], widths[status])
-    line = "  ".join(padded)
+    line = "  ".join(padded).rstrip()
     return click.style(line, bold=True) if bold else line
 
 

@@ -7,9 +7,9 @@ from datetime import datetime
 
 import click
 
-from api.cli.hints import HINTS
 from api.cli.output import coloured
 from api.cli.words import clock_time, duration, one_line, percent, size
+from bus.advice import ADVICE
 from bus.causes import REMEDY, Remedy
 from bus.history import Transition
 from bus.instance import Failure, Instance
@@ -28,13 +28,16 @@ def portrait(instance: Instance, now: datetime, past: Sequence[Transition]) -> I
     if instance.started_at is not None:
         yield _line("up for", duration(instance.started_at, now))
     if instance.last_health_check is not None:
-        yield _line("healthy", f"{duration(instance.last_health_check, now)} ago")
+        yield _line("healthy", f"last {duration(instance.last_health_check, now)} ago")
     if isinstance(instance.usage, Usage):
         yield _line("takes", _usage(instance.usage))
     yield _line("restarts", str(instance.restarts))
     yield _line("data", instance.db_path)
     if instance.deleted_at is not None:
-        yield _line("deleted", f"{clock_time(instance.deleted_at)}; `pblm undelete` brings it back")
+        yield _line(
+            "deleted",
+            f"{clock_time(instance.deleted_at)}; `pblm undelete {instance.user_id}` brings it back",
+        )
     if past:
         yield "lately"
         for step in past:
@@ -52,14 +55,16 @@ def _usage(usage: Usage) -> str:
 
 
 def _failure(failure: Failure, user_id: str) -> Iterator[str]:
-    yield _line("cause", failure.cause)
+    advice = ADVICE[failure.cause]
+    yield _line("cause", f"{failure.cause}: {advice.means}")
     if failure.exit_code is not None:
         ended = "signal" if failure.exit_code < 0 else "exit status"
         yield _line("ended by", f"{ended} {abs(failure.exit_code)}")
     person = REMEDY[failure.cause] is Remedy.PERSON
     next_step = f"nothing before `pblm start {user_id}`" if person else "it is tried again"
     yield _line("next", next_step)
-    yield _line("mend it", HINTS[failure.cause])
+    for number, help_ in enumerate(advice.helps):
+        yield _line("" if number else "helps", help_)
     if failure.output:
         yield "its last lines"
         yield from (f"  | {line}" for line in failure.output.splitlines())

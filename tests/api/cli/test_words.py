@@ -7,9 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from api.cli.exits import Exit, exit_of
-from api.cli.hints import HINTS
 from api.cli.words import duration, one_line, percent, size, what_happened, whom
-from bus.causes import Cause
 from bus.errors import BusTimeout, Conflict, NotFound, PblmError, ProcessError, SettingsError
 from bus.events import DiskLow, InstanceRenamed, StatusChanged
 from bus.states import Status
@@ -64,11 +62,6 @@ def test_an_event_is_told_in_a_line() -> None:
     assert what_happened(renamed) == "instance renamed: to=ben"
     low = DiskLow(at=NOW, reason="nearly full", free_bytes=7)
     assert (whom(low), what_happened(low)) == ("(manager)", "disk low: nearly full: free_bytes=7")
-
-
-def test_every_cause_of_a_failure_has_a_hint() -> None:
-    """Whoever reads that something failed is told what helps."""
-    assert {*HINTS} == {*Cause}
 
 
 @pytest.mark.parametrize(
