@@ -19,6 +19,7 @@ from bus.client import BusClient
 from bus.errors import Conflict, InvalidRequest, InvalidUserId, NotFound, PblmError, Unavailable
 from bus.requests import WakeHost
 from bus.settings import Settings
+from bus.states import Desired
 
 THREADS = 160
 """Calls at once."""
@@ -28,8 +29,8 @@ MAX_AGE = 2
 """Seconds for which a door may remember an answer; a freed port is nobody else's for longer."""
 DEADLINE = 20.0
 """Seconds within which every call is answered."""
-ABSENT = (NotFound, Conflict, InvalidUserId, InvalidRequest)
-"""For whom nothing is started: nobody knows the user, or it was stopped or deleted."""
+ABSENT = (NotFound, InvalidUserId, InvalidRequest)
+"""Nobody knows the user."""
 
 
 def create_wake_app(bus: BusClient) -> falcon.App[falcon.Request, falcon.Response]:
@@ -61,9 +62,10 @@ class WakeSink:
         resp.set_header("Cache-Control", f"max-age={MAX_AGE}")
         try:
             port = self._wake(label)
-        except ABSENT:
-            resp.status = HTTPStatus.FORBIDDEN
         except PblmError as error:
+            if _is_absent(error):
+                resp.status = HTTPStatus.FORBIDDEN
+                return
             resp.status = HTTPStatus.SERVICE_UNAVAILABLE
             resp.set_header("Cache-Control", "no-store")
             resp.set_header("Retry-After", str(max(1, math.ceil(error.retry_after or 1))))
@@ -81,3 +83,10 @@ class WakeSink:
         if answer.instance is None or answer.instance.port is None:
             raise Unavailable("It has no port", retry_after=1)
         return answer.instance.port
+
+
+def _is_absent(error: PblmError) -> bool:
+    """Whether nothing is to be started: the user is unknown, or was stopped or deleted."""
+    about = error.instance
+    stopped = about is None or about.desired is Desired.STOPPED
+    return isinstance(error, ABSENT) or (isinstance(error, Conflict) and stopped)
