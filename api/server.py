@@ -105,6 +105,13 @@ class WakeServer(Server):
         else:
             listener = listen("127.0.0.1", at, setting="PB_WAKE_PORT")
         super().__init__(app, listener, threads=threads, name="wake")
+        self._file = at if isinstance(at, Path) else None
+
+    def close(self) -> None:
+        """End it, and remove its socket file."""
+        super().close()
+        if self._file is not None:
+            self._file.unlink(missing_ok=True)
 
 
 def listen(host: str, port: int, *, setting: str) -> socket.socket:

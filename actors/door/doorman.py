@@ -7,6 +7,8 @@ import logging
 import pykka
 
 from actors.capability import Capability, end
+from actors.door.engines import make_engine
+from actors.door.porter import PorterDoor
 from actors.facts import Asked
 from actors.services import Services
 from bus.answers import ErrorAnswer
@@ -55,6 +57,19 @@ class Doorman(pykka.ThreadingActor):
 
 
 def make_doorman(services: Services) -> Capability:
-    """Return the capability of waking whom a caller at the door means."""
+    """Return the capability of waking whom a caller at the door means; with it comes the door.
+
+    Raises :class:`SettingsError` when there is to be one and cannot.
+    """
+    engine = make_engine(services.settings, services.layout)
+    door = None if engine is None else PorterDoor(services, engine)
+    services.routes.serve(door)
     doorman = Doorman.start(services)
-    return Capability(owner=doorman, requests=(WakeHost,), close=lambda: end(doorman))
+
+    def close() -> None:
+        end(doorman)
+        services.routes.serve(None)
+        if door is not None:
+            door.close()
+
+    return Capability(owner=doorman, requests=(WakeHost,), close=close)

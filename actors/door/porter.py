@@ -1,0 +1,341 @@
+"""Porter: keeps the door's process running, and its routes right.
+
+It alone speaks to the door. The conversation takes a fraction of a millisecond; whoever tells the
+porter something never waits for it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+import msgspec
+import pykka
+
+from actors.capability import end
+from actors.door.engines import Engine
+from actors.door.routes import Busy, DoorActivity
+from actors.proc import ExitStatus, ProcessIdentity
+from actors.process import ManagedProcess
+from actors.services import Services
+from bus.errors import PblmError
+from bus.labels import label_of
+
+SETTLE = 0.005
+"""Seconds after which whoever had found a route has been counted."""
+POLL = 0.02
+"""Seconds between two looks whether the door is up."""
+LONGEST_START = 10.0
+LONGEST_END = 3.0
+"""Seconds that the door gets to come up, and to end."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 30.0
+"""Seconds until the door is started again: twice as long after each failure in a row."""
+
+log = logging.getLogger(__name__)
+
+
+class Remembered(msgspec.Struct, frozen=True, kw_only=True):
+    """A door's process, for the next manager."""
+
+    pid: int
+    start_ticks: int
+    boot_id: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begin:
+    """Go on with the door of a former manager, or start one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A route is there."""
+
+    label: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closed:
+    """A route is there no more."""
+
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shut:
+    """A route is there no more, and somebody wants to know who is inside."""
+
+    label: str
+    report: Callable[[Busy], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InsideDue:
+    """Whoever had found the route has been counted by now."""
+
+    label: str
+    report: Callable[[Busy], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampled:
+    """Somebody wants to know what was asked for lately."""
+
+    report: Callable[[Mapping[str, DoorActivity]], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookDue:
+    """It is time to look whether the door is up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartDue:
+    """The pause after a failure is over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """The door's process is gone."""
+
+    pid: int
+    status: ExitStatus
+
+
+class Porter(pykka.ThreadingActor):
+    """Owns the door's process. Nobody else's."""
+
+    def __init__(
+        self, services: Services, engine: Engine, owned: Callable[[int | None], None]
+    ) -> None:
+        """``owned`` is told the pid of the door's process, or None, whenever that changes."""
+        super().__init__()
+        self._owned = owned
+        self._services = services
+        self._engine = engine
+        self._memory = services.settings.door_path / "door.json"
+        self._process: ManagedProcess | None = None
+        self._up = False
+        self._started = 0.0
+        self._failures = 0
+        self._users: dict[str, str] = {}
+
+    def on_receive(self, message: object) -> None:
+        """Take news of a route, or of the process."""
+        try:
+            self._receive(message)
+        except OSError as error:
+            log.error("the door does not answer: %s", error)
+            self._give_up_on(message)
+
+    def _receive(self, message: object) -> None:
+        match message:
+            case Begin():
+                self._begin()
+            case Opened(label=label, port=port) if self._up:
+                self._engine.put(label, port)
+            case Closed(label=label) if self._up:
+                self._engine.remove(label)
+            case Opened() | Closed():
+                pass  # the door is told all routes when it is up
+            case Shut(label=label, report=report):
+                self._shut(label, report)
+            case InsideDue(label=label, report=report):
+                running = self._engine.running(label) if self._up else 0
+                report(f"{running} requests are under way" if running else None)
+            case Sampled(report=report):
+                report(self._sample() if self._up else {})
+            case LookDue():
+                self._look()
+            case StartDue():
+                self._start()
+            case Ended(pid=pid, status=status):
+                self._ended(pid, status)
+            case _:
+                log.error("porter: not understood: %r", message)
+
+    def _give_up_on(self, message: object) -> None:
+        """Routes that the door does not take are as good as wrong ones: it is started anew."""
+        match message:
+            case Shut(report=report) | InsideDue(report=report):
+                report("the door does not say who is inside")
+            case Sampled(report=report):
+                report({})
+        self._up = False
+        if self._process is not None:
+            self._process.kill()
+        else:
+            self._later(FIRST_PAUSE, StartDue())
+
+    def _begin(self) -> None:
+        found = self._find_former()
+        if found is None:
+            self._start()
+            return
+        process, same = found
+        self._own(process)
+        if same and self._engine.answers():
+            log.info("%s of a former manager goes on: pid %d", self._engine.name, process.pid)
+            self._now_up()
+        else:
+            process.terminate()  # another one follows its end
+
+    def _find_former(self) -> tuple[ManagedProcess, bool] | None:
+        try:
+            former = msgspec.json.decode(self._memory.read_bytes(), type=Remembered)
+        except (OSError, msgspec.DecodeError):
+            return None
+        identity = ProcessIdentity(
+            pid=former.pid, start_ticks=former.start_ticks, boot_id=former.boot_id
+        )
+        process = self._services.processes.adopt(identity, self._engine.log)
+        return None if process is None else (process, former.digest == self._engine.digest)
+
+    def _start(self) -> None:
+        if self._process is not None:
+            return
+        try:
+            spec = self._engine.launch(self._routes())
+            process = self._services.processes.spawn(spec)
+        except (OSError, PblmError) as error:
+            log.error("%s cannot be started: %s", self._engine.name, error)
+            self._retry()
+            return
+        identity = process.identity
+        memory = Remembered(
+            pid=identity.pid,
+            start_ticks=identity.start_ticks,
+            boot_id=identity.boot_id,
+            digest=self._engine.digest,
+        )
+        self._memory.write_bytes(msgspec.json.encode(memory))
+        self._started = self._services.clock.monotonic()
+        self._own(process)
+        self._look()
+
+    def _own(self, process: ManagedProcess) -> None:
+        self._process = process
+        self._owned(process.pid)
+        process.watch(lambda status: self.tell(Ended(pid=process.pid, status=status)))
+
+    def _look(self) -> None:
+        if self._process is None or self._up:
+            return
+        if self._engine.answers():
+            self._now_up()
+        elif self._services.clock.monotonic() - self._started > LONGEST_START:
+            log.error("%s does not come up: killed", self._engine.name)
+            self._process.kill()
+        else:
+            self._later(POLL, LookDue())
+
+    def _now_up(self) -> None:
+        self._engine.replace(self._routes())
+        self._up = True
+        self._failures = 0
+        assert self._process is not None
+        log.info("%s is up: pid %d", self._engine.name, self._process.pid)
+
+    def _ended(self, pid: int, status: ExitStatus) -> None:
+        if self._process is None or self._process.pid != pid:
+            return
+        output = self._process.last_output()
+        self._owned(None)
+        self._process, was_up, self._up = None, self._up, False
+        log.error("%s %s: %s", self._engine.name, status, output[-1000:] or "it wrote nothing")
+        if was_up:
+            self._start()
+        else:
+            self._retry()
+
+    def _retry(self) -> None:
+        self._failures += 1
+        self._later(min(LONGEST_PAUSE, FIRST_PAUSE * 2**self._failures), StartDue())
+
+    def _shut(self, label: str, report: Callable[[Busy], None]) -> None:
+        if not self._up:
+            report(None)
+            return
+        self._engine.remove(label)
+        self._later(SETTLE, InsideDue(label=label, report=report))
+
+    def _sample(self) -> dict[str, DoorActivity]:
+        seen = self._engine.activity()
+        users = {label_of(user_id): user_id for user_id in self._services.routes.ports()}
+        return {users[label]: seen[label] for label in seen if label in users}
+
+    def _routes(self) -> dict[str, int]:
+        routes = self._services.routes.ports()
+        return {label_of(user_id): port for user_id, port in routes.items()}
+
+    def _later(self, delay: float, message: object) -> None:
+        self._services.clock.call_later(delay, lambda: self.tell(message))
+
+    def tell(self, message: object) -> None:
+        """Tell this actor, from any thread; nothing when it has ended."""
+        with suppress(pykka.ActorDeadError):
+            self.actor_ref.tell(message)
+
+    def on_stop(self) -> None:
+        """End the door, unless it is to go on without a manager."""
+        process, self._process = self._process, None
+        if process is None or self._services.settings.on_exit == "keep":
+            return
+        gone = threading.Event()
+        process.watch(lambda status: gone.set())
+        process.terminate()
+        if not gone.wait(LONGEST_END):
+            process.kill()
+            gone.wait(LONGEST_END)
+        self._engine.clean_up()
+        self._memory.unlink(missing_ok=True)
+
+
+class PorterDoor:
+    """The porter as everybody else knows it: told, never waited for."""
+
+    def __init__(self, services: Services, engine: Engine) -> None:
+        self._pid: int | None = None
+        self._porter = Porter.start(services, engine, self._own)
+        self._porter.tell(Begin())
+
+    def opened(self, user_id: str, port: int) -> None:
+        """Requests for the user go to ``port`` from now on."""
+        self._tell(Opened(label=label_of(user_id), port=port))
+
+    def closed(self, user_id: str) -> None:
+        """Nothing answers for the user."""
+        self._tell(Closed(label=label_of(user_id)))
+
+    def shut(self, user_id: str, report: Callable[[Busy], None]) -> None:
+        """Nobody new comes in; ``report`` who is inside."""
+        if not self._tell(Shut(label=label_of(user_id), report=report)):
+            report(None)
+
+    def sample(self, report: Callable[[Mapping[str, DoorActivity]], None]) -> None:
+        """Report what is known of all users' requests."""
+        if not self._tell(Sampled(report=report)):
+            report({})
+
+    def pids(self) -> tuple[int, ...]:
+        """The door's processes."""
+        return () if self._pid is None else (self._pid,)
+
+    def close(self) -> None:
+        """End the porter, and the door unless it is to go on."""
+        end(self._porter)
+
+    def _own(self, pid: int | None) -> None:
+        self._pid = pid
+
+    def _tell(self, message: object) -> bool:
+        try:
+            self._porter.tell(message)
+        except pykka.ActorDeadError:
+            return False
+        return True

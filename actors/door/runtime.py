@@ -1,0 +1,82 @@
+"""HAProxy's runtime socket: routes are changed and activity is read without a reload.
+
+(https://docs.haproxy.org/2.6/management.html#9.3)
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+from actors.door.config import MAP, REMEMBERED
+from actors.door.routes import DoorActivity
+
+TIMEOUT = 2.0
+"""Seconds for an answer; it takes 0.1 ms."""
+_LARGEST_BATCH = 100
+"""Changes in one command: its line has to fit into HAProxy's buffer (16 KiB)."""
+_NO_KEY = re.compile(r"(Key|entry) not found\.")
+_ROW = re.compile(r"key=(\S+) .*?exp=(\d+).*? conn_cur=(\d+)")
+
+
+class RuntimeSocket:
+    """Speaks to a running HAProxy. Raises :class:`OSError` when it does not answer."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def answers(self) -> bool:
+        """Whether HAProxy is up."""
+        try:
+            return "Pid:" in self._say("show info")
+        except OSError:
+            return False
+
+    def replace(self, routes: Mapping[str, int]) -> None:
+        """Have exactly these routes."""
+        lines = [f"{label} {port}" for label, port in routes.items()]
+        self._change(f"clear map {MAP}")
+        for first in range(0, len(lines), _LARGEST_BATCH):
+            batch = lines[first : first + _LARGEST_BATCH]
+            self._change(";".join(f"add map {MAP} {line}" for line in batch))
+
+    def put(self, label: str, port: int) -> None:
+        """Have requests for the label go to the port."""
+        self._change(f"del map {MAP} {label};add map {MAP} {label} {port}", absent=True)
+
+    def remove(self, label: str) -> None:
+        """Have no route for the label."""
+        self._change(f"del map {MAP} {label}", absent=True)
+
+    def activity(self) -> dict[str, DoorActivity]:
+        """What was asked for lately, by label."""
+        return _rows(self._say("show table activity"))
+
+    def running(self, label: str) -> int:
+        """How many requests for the label are under way."""
+        found = _rows(self._say(f"show table activity key {label}")).get(label)
+        return 0 if found is None else found.running
+
+    def _change(self, command: str, *, absent: bool = False) -> None:
+        said = self._say(command).strip()
+        if said and not (absent and _NO_KEY.fullmatch(said)):
+            raise OSError(f"HAProxy does not take {command[:60]!r}: {said[:200]}")
+
+    def _say(self, command: str) -> str:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(TIMEOUT)
+            connection.connect(str(self._path))
+            connection.sendall(command.encode() + b"\n")
+            said = bytearray()
+            while more := connection.recv(65_536):
+                said += more
+            return said.decode()
+
+
+def _rows(table: str) -> dict[str, DoorActivity]:
+    return {
+        label: DoorActivity(idle=max(0.0, REMEMBERED - int(left) / 1000), running=int(running))
+        for label, left, running in _ROW.findall(table)
+    }
