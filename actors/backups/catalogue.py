@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import threading
 from datetime import datetime
 from pathlib import Path
@@ -23,11 +22,10 @@ import msgspec
 
 from actors.backups.manifest import Manifest
 from actors.durable import remove, write_file
-from actors.layout import Layout, directory_name, make_private_directory
+from actors.layout import Layout, make_private_directory
 from bus.backup import Backup, PolicyChange
 from bus.errors import BackupError, NotFound
 
-BACKUP_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{4,}")
 POLICY = "policy.json"
 
 log = logging.getLogger(__name__)
@@ -156,17 +154,6 @@ class Catalogue:
                 if path.lstat().st_mtime < before:
                     log.warning("removing %s: a backup that was never finished", path)
                     remove(path)
-
-    def orphans(self, known: set[str]) -> list[str]:
-        """Return the users, none of those ``known``, of whom backups were kept."""
-        names = {directory_name(user_id) for user_id in known}
-        found = []
-        for folder in sorted(self._layout.backups_root.iterdir()):
-            if folder.name not in names:
-                manifests = [_read(path) for path in folder.glob("*.json") if path.name != POLICY]
-                owners = {each.manifest.user_id for each in manifests if each is not None}
-                found += [user for user in owners if directory_name(user) == folder.name]
-        return found
 
     def _loaded(self, user_id: str) -> dict[str, Entry]:
         if user_id not in self._entries:
