@@ -13,7 +13,7 @@ from bus.client import BusClient
 from bus.errors import SettingsError
 from bus.settings import Settings
 from tests.api.live.conftest import Live
-from tests.bus.parts import open_files
+from tests.bus.parts import PATIENCE, open_files
 
 
 def test_a_server_that_never_served_closes_as_well(bus: BusClient, settings: Settings) -> None:
@@ -32,8 +32,8 @@ def test_closing_ends_the_threads_and_frees_the_port(live: Live) -> None:
     live.server.close()
     names = {thread.name for thread in threading.enumerate()}
     assert names.isdisjoint({"live", "live-feed"})
-    with closing(socket.create_server(("127.0.0.1", live.server.port))):
-        pass
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", live.server.port), PATIENCE)
 
 
 def test_a_taken_port_is_refused_in_one_line(bus: BusClient, settings: Settings) -> None:
