@@ -1,0 +1,81 @@
+"""``pblm``: sleep, and backups."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.house.manager import Manager
+from tests.house.shell import Shell
+from tests.house.tenant import Tenant
+
+
+@pytest.fixture(scope="module")
+def pblm(manager: Manager) -> Shell:
+    """Return who types commands."""
+    return Shell(manager)
+
+
+def test_an_instance_is_put_to_sleep_and_woken(manager: Manager, pblm: Shell) -> None:
+    """`why` says in words how it is; one that was stopped is neither woken nor put to sleep."""
+    manager.api.run("ann")
+    assert "ann is Running: Nobody is put to sleep" in pblm("why", "ann").out
+    assert pblm("sleep", "ann").out == "ann is Hibernated\n"
+    assert pblm("why", "ann").out == "ann is Hibernated: It was put to sleep\n"
+    asked = manager.api.call("GET", "/api/users/ann/sleep").json()
+    assert pblm("why", "ann", "--json").json == asked
+
+    woken = pblm("wake", "ann")
+    assert woken.out == f"ann is Running at {manager.api.instance('ann')['url']}\n"
+    assert pblm("sleep", "ann", "--json").json["instance"]["status"] == "Hibernated"
+    manager.api.stop("ann")
+    assert [pblm(name, "ann").status for name in ("sleep", "wake")] == [5, 5]
+
+
+def test_data_are_backed_up_and_restored(manager: Manager, pblm: Shell) -> None:
+    """The list shows the backup; what was written after it is gone when it is restored."""
+    tenant = Tenant(manager.api.run("ben"))
+    tenant.make_collection("things")
+    tenant.write("things", "before")
+    made = pblm("backup", "ben", "--json").json["backup"]
+    tenant.write("things", "after")
+
+    heading, line = pblm("backups", "ben").out.splitlines()
+    assert heading.split() == ["BACKUP", "KIND", "WHEN", "SIZE", "PROVEN"]
+    assert line.split()[:2] == [made["id"], "manual"]
+    assert line.split()[-1] == "-"
+    assert pblm("backups", "ben", "--json").json["backups"] == [made]
+
+    restored = pblm("restore", "ben", made["id"])
+    assert restored.out == f"ben has the data of backup {made['id']} now\n"
+    assert Tenant(manager.api.instance("ben")).titles("things") == ["before"]
+    other = pblm("restore", "ben", made["id"], "--to", "bob", "--json").json
+    assert (other["user_id"], other["instance"]["status"]) == ("bob", "Stopped")
+    assert Tenant(manager.api.run("bob")).titles("things") == ["before"]
+
+
+def test_a_proof_is_shown(manager: Manager, pblm: Shell) -> None:
+    """Once PocketBase has run on a backup, the list says when."""
+    manager.api.run("cat")
+    said = pblm("backup", "cat").out
+    (backup,) = pblm("backups", "cat", "--json").json["backups"]
+    assert said.startswith(f"backup {backup['id']} of cat is made: ")
+    answer = manager.api.call("POST", f"/api/users/cat/backups/{backup['id']}/prove")
+    assert answer.status_code == 200, answer.text
+    assert pblm("backups", "cat").out.splitlines()[1].split()[-2].count("-") == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("sleep", "nobody"),
+        ("wake", "nobody"),
+        ("why", "nobody"),
+        ("backup", "nobody"),
+        ("backups", "nobody"),
+        ("restore", "nobody", "20260101T000000Z-0000"),
+    ],
+)
+def test_nobody_is_not_found(pblm: Shell, words: tuple[str, ...]) -> None:
+    """There is no such user: one line on standard error, and the exit status for it."""
+    ended = pblm(*words)
+    assert (ended.status, ended.out, ended.err.count("\n")) == (4, "", 1)
