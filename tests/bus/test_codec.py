@@ -71,7 +71,8 @@ def values(hint: Any) -> st.SearchStrategy[Any]:
     if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
         hints = typing.get_type_hints(hint)
         fields = hint.__struct_fields__
-        of = {name: FIELDS[name] if name in FIELDS else values(hints[name]) for name in fields}
+        plain = {name for name in fields if name not in FIELDS or hints[name] is bool}
+        of = {name: values(hints[name]) if name in plain else FIELDS[name] for name in fields}
         return st.builds(hint, **of)
     if origin in (types.UnionType, typing.Union):
         return st.one_of([values(arg) for arg in args])
