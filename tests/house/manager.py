@@ -22,7 +22,7 @@ from bus.subscriber import Subscriber
 from tests.house import misbehaving
 from tests.house.caller import Caller
 from tests.house.listener import Listener
-from tests.house.surroundings import PATIENCE, kill, servers_under, sockets_under
+from tests.house.surroundings import PATIENCE, kill, processes_under, sockets_under
 from tests.ports import free_ports
 
 RUN_ALL = Path(__file__).resolve().parents[2] / "run_all.py"
@@ -149,7 +149,7 @@ class Manager:
 
     def check_nothing_left(self, kept: Sequence[int] = ()) -> None:
         """See that there is no other process, no socket file and no port left behind."""
-        assert servers_under(self.root) == list(kept)
+        assert processes_under(self.root) == list(kept)
         assert sockets_under(self.root) == []
         assert is_free(self.settings.api_port)
 
@@ -157,7 +157,7 @@ class Manager:
         """End what a failed test has left."""
         if self._process is not None:
             self.kill()
-        kill(servers_under(self.root))
+        kill(processes_under(self.root))
 
     def listen(self, user_id: str | None = None) -> Listener:
         """Return who hears every status event from now on."""

@@ -46,10 +46,21 @@ def command_line(pid: int) -> list[str]:
     return words.removesuffix("\0").split("\0") if words else []
 
 
+def processes_under(root: Path, command: str | None = None) -> list[int]:
+    """Return the PocketBases that do something, or ``command``, in a directory under ``root``."""
+    pids = {
+        int(entry): command_line(int(entry)) for entry in os.listdir("/proc") if entry.isdigit()
+    }
+    return [
+        pid
+        for pid, words in pids.items()
+        if any(f"--dir={root}/" in word for word in words) and command in (None, *words)
+    ]
+
+
 def servers_under(root: Path) -> list[int]:
-    """Return the processes that serve a directory under ``root``."""
-    pids = [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
-    return [pid for pid in pids if any(f"--dir={root}/" in word for word in command_line(pid))]
+    """Return the processes that serve a directory under ``root``: the nursery's migrate only."""
+    return processes_under(root, "serve")
 
 
 def sockets_under(root: Path) -> list[Path]:
