@@ -5,15 +5,13 @@ from __future__ import annotations
 import click
 
 from api.cli.command import command, complete_users, json_option, user_argument
-from api.cli.manager import manager
+from api.cli.manager import COPY_TIMEOUT, manager
 from api.cli.output import tell, tell_json, tell_table
 from api.cli.words import clock_time, one_line, size
 from bus.answers import BackupAnswer, BackupsAnswer, InstanceAnswer
 from bus.backup import Backup
 from bus.requests import CreateBackup, ListBackups, RestoreBackup
 
-COPY_TIMEOUT = 600.0
-"""How long a copy of a user's data may take, in seconds; one that takes longer goes on."""
 HEADING = ("BACKUP", "KIND", "WHEN", "SIZE", "PROVEN")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import click
 
 from api.cli.command import command, confirm, json_option, users_argument
-from api.cli.manager import manager, settings
+from api.cli.manager import PATIENCE, manager, settings
 from api.cli.many import for_each
 from bus.answers import InstanceAnswer
 from bus.client import BusClient
@@ -15,9 +15,6 @@ from bus.instance import Instance
 from bus.requests import InitInstance, StopInstance
 from bus.states import Status
 from bus.subscriber import all_instances
-
-PATIENCE = 5.0
-"""Seconds that a call waits beyond the time that its work is given."""
 
 _wait_option = click.option(
     "--wait/--no-wait", default=True, show_default=True, help="Return once they run, or at once."

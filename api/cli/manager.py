@@ -17,6 +17,10 @@ from bus.settings import Settings
 
 REACH_TIMEOUT = 2.0
 """Seconds that somebody at the command socket may take to accept a connection."""
+PATIENCE = 5.0
+"""Seconds that a call waits beyond the time that its work is given."""
+COPY_TIMEOUT = 600.0
+"""How long a copy of a user's data may take, in seconds; one that takes longer goes on."""
 
 
 class NoManager(click.ClickException):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from api.cli.command import command, confirm, json_option, user_argument
-from api.cli.manager import manager, settings
+from api.cli.manager import COPY_TIMEOUT, PATIENCE, manager, settings
 from api.cli.output import tell, tell_json
 from bus.answers import InstanceAnswer
 from bus.requests import (
@@ -15,11 +15,6 @@ from bus.requests import (
     UndeleteInstance,
     UserRequest,
 )
-
-STOP_PATIENCE = 5.0
-"""Seconds beyond those that a process may take to stop."""
-COPY_TIMEOUT = 600.0
-"""How long a copy of a user's data may take, in seconds."""
 
 to_argument = click.argument("to", metavar="NEW_USER")
 
@@ -66,7 +61,7 @@ def clone(user_id: str, to: str, as_json: bool) -> None:
 
 
 def _ask(request: UserRequest, done: str, as_json: bool, *, timeout: float | None = None) -> None:
-    timeout = timeout or 2 * settings().stop_timeout + STOP_PATIENCE
+    timeout = timeout or 2 * settings().stop_timeout + PATIENCE
     with manager() as bus:
         answer = bus.ask(request, InstanceAnswer, timeout=timeout)
     if as_json:

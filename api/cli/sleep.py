@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from api.cli.command import command, json_option, user_argument
-from api.cli.manager import manager, settings
+from api.cli.manager import PATIENCE, manager, settings
 from api.cli.output import coloured, tell, tell_json
 from bus.answers import InstanceAnswer, SleepAnswer
 from bus.instance import Instance
 from bus.requests import GetSleep, SleepInstance, UserRequest, WakeInstance
-
-PATIENCE = 5.0
-"""Seconds that a call waits beyond the time that its work is given."""
 
 
 @command()
