@@ -14,6 +14,7 @@ from actors import proc
 from actors.attempt import StartAttempt
 from actors.complaint import death
 from actors.diagnosis import child_status, diagnose, io_failure
+from actors.ending import Ending
 from actors.facts import (
     ClaimPort,
     HealthCheckDue,
@@ -41,16 +42,13 @@ from actors.versions.shelf import Binary
 from actors.versions.trial import serving
 from actors.waiters import Waiters
 from actors.watch import HealthWatch
-from bus.errors import Conflict, InstanceIOError, ProcessError, StartError
+from bus.errors import Conflict, InstanceIOError, StartError
 from bus.states import RESTING, Desired, Status
 
 GONE: dict[str, Any] = {"pid": None, "start_ticks": None, "exe": None, "started_at": None}
 """What a record says of a process when there is none."""
 WAITS = "; it waits for its turn: PB_MAX_STARTING others are starting"
 """What is added to the reason of a start that is queued."""
-COPY_LOOKS = 30
-COPY_LOOK = 0.1
-"""So often, and so many seconds apart, it is looked whether the replica of a run has begun."""
 
 log = logging.getLogger(__name__)
 
@@ -88,8 +86,7 @@ class Lifecycle:
         self._attempt: StartAttempt | None = None
         self._watch: HealthWatch | None = None
         self._verdict: StartError | None = None
-        self._killed = False
-        self._sleepy = False
+        self._ending = Ending(lambda: self.keeper.record, services, self._timers)
         self._oom_kills = 0
         self.retries = Retries(user_id, services)
 
@@ -126,11 +123,9 @@ class Lifecycle:
         """Ask the process to end; Stopped, or Hibernated if nobody calls, follows when it has."""
         assert self.process is not None
         self._look_away()
-        self._killed, self._sleepy = False, to_sleep
         if self.keeper.status is not Status.STOPPING:
             self.keeper.enter(Status.STOPPING, reason)
-        self._timers.start(self._services.settings.stop_timeout, StopTimedOut(run=self._run))
-        self._ask_to_end(looks=0)
+        self._ending.begin(self.process, to_sleep=to_sleep)
 
     def settle_stopped(self, reason: str) -> None:
         """There is no process: be Stopped, unless a new start is wanted already."""
@@ -166,7 +161,7 @@ class Lifecycle:
             self._timers.start(self._services.settings.start_timeout, StartTimedOut(run=self._run))
             self._attempt.watch(process, port)
         else:
-            self._kill()
+            self._ending.kill(process)
 
     def let_go(self) -> None:
         """Be told nothing any more; a process goes on without us."""
@@ -181,10 +176,9 @@ class Lifecycle:
                 raise self._attempt.timed_out(self.process)
             case ProcessExited(status=status):
                 self._exited(status)
-            case SignalDue(looks=looks):
-                self._ask_to_end(looks)
-            case StopTimedOut():
-                self._stop_timed_out()
+            case SignalDue() | StopTimedOut():
+                if self.process is not None:
+                    self._go_on_ending(self.process, fact)
             case HealthCheckDue() if self._watch is not None:
                 self._watch.check()
             case HealthChecked(problem=problem) if self._watch is not None:
@@ -202,7 +196,7 @@ class Lifecycle:
         self.retries.cancel()
         self._watch = None
         self._verdict = None
-        self._killed = self._sleepy = False
+        self._ending.forget()
         self._oom_kills = self._services.confinement.oom_kills(self._user_id)
         self._attempt = StartAttempt(
             lambda: self.keeper.record,
@@ -309,38 +303,21 @@ class Lifecycle:
         watch.passed()
         self.keeper.note_in_memory(last_health_check=self._services.clock.now())
 
-    def _ask_to_end(self, looks: int) -> None:
-        """Send SIGTERM, once its replica has begun: before, Litestream would end without a copy."""
-        replicas = self._services.replicas
-        if self.process is None:
-            return
-        if replicas is None or looks >= COPY_LOOKS or replicas.begun(self.keeper.record):
-            self.process.terminate()
-        else:
-            self._timers.start(COPY_LOOK, SignalDue(run=self._run, looks=looks + 1))
-
     def _condemn(self, verdict: StartError) -> None:
         """End the process, if there is one, and fail for this reason when it is gone."""
         self._verdict = verdict
         if self.process is None:
             self._fail(verdict)
         else:
-            self._kill()
+            self._ending.kill(self.process)
 
-    def _kill(self) -> None:
-        assert self.process is not None
-        self._killed = True
-        self.process.kill()
-        self._timers.start(self._services.settings.stop_timeout, StopTimedOut(run=self._run))
-
-    def _stop_timed_out(self) -> None:
-        if self.process is None:
+    def _go_on_ending(self, process: ManagedProcess, fact: SignalDue | StopTimedOut) -> None:
+        if isinstance(fact, SignalDue):
+            self._ending.signal(process, fact.looks)
             return
-        if not self._killed:
-            log.warning("%s: pid %d ignores SIGTERM: killed", self._user_id, self.process.pid)
-            self._kill()
+        error = self._ending.timed_out(process)
+        if error is None:
             return
-        error = ProcessError(f"Process error: pid {self.process.pid} does not end when killed")
         self._services.queue.leave(self._user_id)
         if self.keeper.status is not Status.FAILED:
             self.keeper.enter(Status.FAILED, error.message, failure=error.failure)
@@ -354,7 +331,7 @@ class Lifecycle:
         oom_killed = confinement.oom_killed(self._user_id, status, self._oom_kills)
         confinement.left(self._user_id)
         record, called = self.keeper.record, bool(self.waiters.running)
-        sleeps = self._sleepy and record.desired is Desired.RUNNING and not called
+        sleeps = self._ending.to_sleep and record.desired is Desired.RUNNING and not called
         match record.status:
             case Status.STOPPING if sleeps and record.port is not None:
                 self._settle_asleep(record.port)
@@ -377,7 +354,8 @@ class Lifecycle:
 
     def _fail(self, error: StartError) -> None:
         if self._attempt is not None and self._attempt.upgrade.on_trial and not self.ending:
-            self._verdict, self._killed = None, False
+            self._verdict = None
+            self._ending.forget()
             refused = self._attempt.upgrade.binary.digest
             self.keeper.note(refused=refused, reason=error.message, **GONE)
             try:
