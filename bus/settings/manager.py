@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from bus.settings.backups import BackupSettings
+from bus.settings.cluster import ClusterSettings
 from bus.settings.doors import DoorSettings
 from bus.settings.fields import Group, refusal
 from bus.settings.gateway import GatewaySettings
@@ -32,6 +33,7 @@ GROUPS: tuple[type[Group], ...] = (
     BackupSettings,
     SleepSettings,
     GatewaySettings,
+    ClusterSettings,
 )
 """The groups, in the order of the reference."""
 
@@ -44,6 +46,7 @@ class Settings(
     MonitorSettings,
     NurserySettings,
     LogSettings,
+    ClusterSettings,
     ReplicationSettings,
     BackupSettings,
     SleepSettings,

@@ -1,0 +1,104 @@
+"""Coordination: the few things that hosts must agree on, and what they need of an engine for it.
+
+Join, renew, leave; read; swap what was read for something else; hear that something changed. etcd
+is one that can (:mod:`actors.cluster.etcd`). Any other must keep its word on a log that is on the
+disks of most of its members: a swap that was acknowledged is never taken back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import msgspec
+
+from actors.cluster.directory import Host, Place
+
+
+class Membership(msgspec.Struct, frozen=True, kw_only=True):
+    """That a host is there, from one join to its end."""
+
+    host: str
+    incarnation: int
+    """Rises with every join of any host; never the same again."""
+    lease: int
+
+
+class SeenHost(msgspec.Struct, frozen=True):
+    """A host, and the membership that it has."""
+
+    host: Host
+    incarnation: int
+
+
+class SeenPlace(msgspec.Struct, frozen=True):
+    """A place, and when it was last changed."""
+
+    place: Place
+    revision: int
+
+
+class View(msgspec.Struct, frozen=True):
+    """Everything, at one moment."""
+
+    revision: int
+    hosts: Mapping[str, SeenHost]
+    places: Mapping[str, SeenPlace]
+
+
+class Lost(Exception):
+    """The membership has ended: who had it owns nothing any more."""
+
+
+class NameTaken(Exception):
+    """Another host of this name is there."""
+
+
+class Coordination(Protocol):
+    """Thread-safe. What is not answered in time raises :class:`gateway.Unreachable`."""
+
+    def join(self, name: str, entry: Host, ttl: int) -> Membership:
+        """Be there as ``name``, until nothing was heard of us for ``ttl`` seconds.
+
+        A membership of the same ``home`` is ended by it: nothing of that may run any more. Raises
+        :class:`NameTaken`.
+        """
+
+    def renew(self, member: Membership) -> None:
+        """Stay there; raises :class:`Lost`. Proven by most of the engine, not by one that was."""
+
+    def tell(self, member: Membership, entry: Host) -> None:
+        """Change what is known of us; raises :class:`Lost`."""
+
+    def leave(self, member: Membership) -> None:
+        """Be there no longer. Nothing of ours may run any more."""
+
+    def view(self) -> View:
+        """Everything, as it is."""
+
+    def read(self, user_id: str) -> SeenPlace | None:
+        """The user's place, as it is."""
+
+    def swap(
+        self,
+        user_id: str,
+        seen: SeenPlace | None,
+        new: Place,
+        member: Membership,
+        *,
+        gone: str | None = None,
+    ) -> SeenPlace | None:
+        """Have ``new`` in the place of what was ``seen``; None: that has not come true.
+
+        That is when somebody was faster, ``member`` is not there any more, or ``gone`` is.
+        """
+
+    def watch(self, revision: int, changed: Callable[[], None], silence: float) -> None:
+        """Call ``changed`` whenever anything changes after ``revision``.
+
+        Ends by :class:`gateway.Unreachable`, at the latest ``silence`` seconds after the last
+        change: whoever watches looks again then.
+        """
+
+    def close(self) -> None:
+        """Close what is open."""

@@ -1,0 +1,98 @@
+"""Directory: what everybody in the house may know of the cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+import msgspec
+
+
+class Host(msgspec.Struct, frozen=True, kw_only=True):
+    """A host that is there: the value of ``hosts/<host>``, which ends with its lease."""
+
+    bus: str
+    """Where it is asked: ``tcp://10.0.0.1:7001``."""
+    events: str
+    """Where its events are heard."""
+    http: str
+    """Its API, for people and links."""
+    curve: str
+    """Its public key on the bus, Z85; empty when it has none."""
+    capacity: int
+    """How many users it takes, beside the others."""
+    version: str
+    home: str = ""
+    """Names its directory of data: who finds this host's key knows whether it was itself."""
+    draining: bool = False
+    """Nobody new is placed on it."""
+
+
+class State(StrEnum):
+    """What a user's place is for now."""
+
+    RESTORING = "restoring"
+    """Its owner gets it ready; nobody is let in."""
+    RUNNING = "running"
+    """It runs, and its replica has its base."""
+    STOPPED = "stopped"
+    """It is not to run, or sleeps: when its host is lost, it waits for the first request."""
+    MOVING = "moving"
+    """Its owner hands it over."""
+    PURGED = "purged"
+    """There is nothing any more. What is left is the epoch, which never falls."""
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose a user is: the value of ``users/<user>``, which has no lease."""
+
+    host: str
+    """Who owns it; empty while it is handed over."""
+    incarnation: int
+    """The membership of that host under which it was claimed."""
+    epoch: int
+    """Rises by one with every change of owner: the token that fences the former one."""
+    state: State
+    address: str | None = None
+    """Where its PocketBase listens while it runs: ``10.0.0.1:9001``."""
+    durable: int = 0
+    """The epoch whose replica has its base; 0: none has."""
+    born: int = 1
+    """The epoch it began with; what is older in the replica was somebody else's."""
+    target: str | None = None
+    """Who is to take it, while it is moving."""
+    identity: str | None = None
+    """What tells its database from every other one; None until it has run once."""
+    version: str | None = None
+    """The PocketBase that it was last served with."""
+    binary: str | None = None
+    created_at: datetime | None = None
+    wanted: bool = True
+    """Whether it is to run."""
+    deleted_at: datetime | None = None
+    problem: str | None = None
+    """Why it could not be restored: a person is needed."""
+
+
+class Directory(Protocol):
+    """Thread-safe; all but :meth:`read` answer from memory and never wait."""
+
+    host: str
+    """Who we are."""
+
+    def hosts(self) -> Mapping[str, Host]:
+        """The hosts that are there."""
+
+    def place(self, user_id: str) -> Place | None:
+        """Whose the user is, as last heard."""
+
+    def places(self) -> Mapping[str, Place]:
+        """All of them."""
+
+    def listen(self, changed: Callable[[], None]) -> None:
+        """Have ``changed`` called, on a thread of the cluster's, when any of it has changed."""
+
+    def read(self, user_id: str) -> Place | None:
+        """Whose the user is for sure. Waits for etcd; raises :class:`bus.errors.Unavailable`."""

@@ -1,0 +1,1 @@
+"""Tests of the cluster; `tests.etcd` runs the engine."""

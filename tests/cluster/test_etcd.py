@@ -1,0 +1,124 @@
+"""What hosts agree on, agreed by a real etcd."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from actors.cluster.coordination import Lost, NameTaken
+from actors.cluster.directory import State
+from actors.cluster.etcd import Etcd
+from actors.cluster.gateway import Unreachable
+from tests.cluster.hosts import entry, joined, place
+from tests.house.surroundings import PATIENCE, eventually
+
+CLAIMANTS = 16
+
+
+def test_of_many_claimants_one_wins(agreed: Etcd) -> None:
+    """Sixteen hosts claim each of ten users at once: each user has one owner."""
+    members = [joined(agreed, f"h{n}") for n in range(CLAIMANTS)]
+    with ThreadPoolExecutor(CLAIMANTS) as pool:
+        for user in (f"user-{n}" for n in range(10)):
+            claims = [
+                pool.submit(agreed.swap, user, None, place(member), member) for member in members
+            ]
+            won = [
+                member.host
+                for member, claim in zip(members, claims, strict=True)
+                if claim.result() is not None
+            ]
+            found = agreed.read(user)
+            assert found is not None
+            assert [found.place.host] == won
+
+
+def test_what_was_read_long_ago_claims_nothing(agreed: Etcd) -> None:
+    """A claim on a place that has changed since is refused."""
+    first, second = joined(agreed, "h1"), joined(agreed, "h2")
+    old = agreed.swap("alice", None, place(first), first)
+    assert old is not None
+    new = agreed.swap("alice", old, place(first, state=State.STOPPED), first)
+    assert agreed.swap("alice", old, place(second, 2), second) is None
+    assert agreed.read("alice") == new
+
+
+def test_a_former_membership_claims_nothing(agreed: Etcd) -> None:
+    """Whoever joined again can do nothing under what it was before."""
+    before = joined(agreed)
+    after = joined(agreed)
+    assert after.incarnation > before.incarnation
+    assert agreed.swap("alice", None, place(before), before) is None
+    with pytest.raises(Lost):
+        agreed.renew(before)
+    agreed.renew(after)
+
+
+def test_nobody_is_robbed_who_is_there(agreed: Etcd) -> None:
+    """A claim on the ground that a host is gone fails while it is not."""
+    owner, thief = joined(agreed, "h1"), joined(agreed, "h2")
+    seen = agreed.swap("alice", None, place(owner), owner)
+    assert agreed.swap("alice", seen, place(thief, 2), thief, gone="h1") is None
+    agreed.leave(owner)
+    assert agreed.swap("alice", seen, place(thief, 2), thief, gone="h1") is not None
+
+
+def test_a_claim_whose_answer_was_lost_is_known(agreed: Etcd) -> None:
+    """The same claim once more finds that it had been carried out."""
+    member = joined(agreed)
+    assert agreed.swap("alice", None, place(member), member) is not None
+    assert agreed.swap("alice", None, place(member), member) == agreed.read("alice")
+
+
+def test_a_name_belongs_to_one_directory(agreed: Etcd) -> None:
+    """A second machine by mistake of the same name does not end the first one's membership."""
+    first = joined(agreed, "h1", home="one")
+    with pytest.raises(NameTaken):
+        joined(agreed, "h1", home="other")
+    agreed.renew(first)
+
+
+def test_a_host_that_is_silent_is_gone(agreed: Etcd) -> None:
+    """Its key ends with its lease, and it is told when it asks."""
+    member = agreed.join("h1", entry("h1"), 1)
+    eventually(lambda: "h1" not in agreed.view().hosts, "the lease has ended")
+    with pytest.raises(Lost):
+        agreed.renew(member)
+
+
+def test_what_is_told_of_a_host_is_seen(agreed: Etcd) -> None:
+    """A host may change what is known of it, and stays the same."""
+    member = joined(agreed)
+    agreed.tell(member, entry("h1", capacity=7))
+    seen = agreed.view().hosts["h1"]
+    assert (seen.host.capacity, seen.incarnation) == (7, member.incarnation)
+
+
+def test_all_places_are_seen(agreed: Etcd, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than one page of them."""
+    monkeypatch.setattr("actors.cluster.etcd.PAGE", 4)
+    member = joined(agreed)
+    users = {f"user-{n:02}" for n in range(9)}
+    for user in users:
+        agreed.swap(user, None, place(member), member)
+    assert set(agreed.view().places) == users
+
+
+def test_a_change_is_heard(agreed: Etcd) -> None:
+    """A watch tells of what came after the revision that was seen."""
+    member, heard = joined(agreed), threading.Event()
+    revision = agreed.view().revision
+
+    def watch() -> None:
+        with pytest.raises(Unreachable):
+            agreed.watch(revision, heard.set, 2 * PATIENCE)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    agreed.swap("alice", None, place(member), member)
+    assert heard.wait(PATIENCE)
+    agreed.close()
+    watcher.join(PATIENCE)
+    assert not watcher.is_alive()
