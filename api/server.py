@@ -11,11 +11,12 @@ import waitress.server
 from waitress import wasyncore
 from waitress.channel import HTTPChannel
 
+from api.workers import Workers
 from bus.errors import SettingsError
 from bus.metrics import Metrics
 
 THREADS = 128
-"""Calls served at once. A thread is cheap, and a call that waits for a start holds one."""
+"""Calls served at once: one that waits for a start holds a thread."""
 MAX_CONNECTIONS = 1_000
 MAX_BODY = 1024 * 1024
 """waitress cuts off larger bodies while they arrive, in bytes."""
@@ -33,11 +34,13 @@ class Server:
         name: str,
         channel: type[HTTPChannel] = HTTPChannel,
     ) -> None:
-        """Connections are of class ``channel``."""
+        """Connections are of class ``channel``; up to ``threads`` calls are served at once."""
+        self._workers = Workers(threads, name)
+        workers: Any = self._workers
         server: Any = waitress.server.create_server(
             app,
             sockets=[listener],
-            threads=threads,
+            _dispatcher=workers,  # waitress has no other way, and refuses names it does not know
             connection_limit=MAX_CONNECTIONS,
             max_request_body_size=MAX_BODY,
             channel_request_lookahead=1,  # else nobody notices that a caller has gone
@@ -59,7 +62,7 @@ class Server:
 
     def close(self) -> None:
         """End the calls under way, the connections and the threads."""
-        self._server.task_dispatcher.shutdown()
+        self._workers.shutdown()
         if self._thread.is_alive():
             self._server.trigger.pull_trigger(self._close_all)
             self._thread.join()
@@ -91,8 +94,7 @@ class ApiServer(Server):
         self.port: int = listener.getsockname()[1]
         super().__init__(app, listener, threads=THREADS, name="api", channel=channel)
         if metrics is not None:
-            waiting = self._server.task_dispatcher.queue
-            metrics.http_waiting.set_function(lambda: len(waiting))
+            metrics.http_waiting.set_function(lambda: len(self._workers.queue))
 
 
 class WakeServer(Server):

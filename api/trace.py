@@ -1,4 +1,7 @@
-"""Traced: gives every call an id, and writes one line about it when it is answered."""
+"""Traced: gives every call an id, and writes one line about it when it is answered.
+
+A read that is answered has no line: programs ask many times a second, and the metrics count them.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,9 @@ from bus.logs import fields
 from bus.stopwatch import Stopwatch
 
 HEADER = "X-Request-ID"
-QUIET = frozenset({"/metrics", "/health/pb", "/livez", "/readyz"})
-"""Paths that machines ask for all the time: a line is written when the answer is no 2xx."""
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
+SLOW = 1.0
+"""A read that took so many seconds has its line, as one that failed has."""
 
 log = logging.getLogger("api.requests")
 
@@ -41,13 +45,13 @@ class Traced:
         """Tell the id, and write the line."""
         resp.set_header(HEADER, req.context.request_id)
         status = falcon.http_status_to_code(resp.status)
-        if req.path not in QUIET or not 200 <= status < 300:
-            _write(req, status)
+        seconds = req.context.watch.seconds()
+        if req.method not in READS or not 200 <= status < 300 or seconds >= SLOW:
+            _write(req, status, seconds)
         req.context.serving.__exit__(None, None, None)
 
 
-def _write(req: falcon.Request, status: int) -> None:
-    seconds = req.context.watch.seconds()
+def _write(req: falcon.Request, status: int, seconds: float) -> None:
     log.info(
         "%s %s: %d in %.1f ms",
         req.method,

@@ -10,10 +10,11 @@ from falcon.testing import TestClient
 
 from bus import trace
 from bus.answers import HealthAnswer, InstanceAnswer
-from bus.requests import GetHealth, GetInstance
-from tests.bus.parts import NOW, Script
+from bus.requests import GetHealth, GetInstance, StopInstance
+from tests.bus.parts import NOW, Script, instance
 
 STATUS = "/api/users/alice/pb_status"
+STOP = "/api/users/alice/stop_pb"
 
 
 @pytest.fixture
@@ -52,14 +53,14 @@ def test_one_line_tells_all_of_a_call(
     client: TestClient, script: Script, lines: pytest.LogCaptureFixture
 ) -> None:
     """What was asked, of whom, how it ended and how long it took."""
-    script.lines[GetInstance] = InstanceAnswer(instance=None)
-    client.simulate_get(STATUS)
+    script.lines[StopInstance] = InstanceAnswer(instance=instance())
+    client.simulate_post(STOP)
     told = fields(lines)
     assert 0 < told.pop("duration_seconds") < 60
     assert told == {
-        "method": "GET",
-        "path": STATUS,
-        "route": "/api/users/{user_id}/pb_status",
+        "method": "POST",
+        "path": STOP,
+        "route": "/api/users/{user_id}/stop_pb",
         "user_id": "alice",
         "status": 200,
         "remote": "127.0.0.1",
@@ -76,16 +77,30 @@ def test_a_call_that_fails_has_its_line_and_its_id(
     assert fields(lines)["status"] == status
 
 
-def test_machines_that_ask_all_the_time_fill_no_log(
+def test_programs_that_ask_all_the_time_fill_no_log(
     client: TestClient, script: Script, lines: pytest.LogCaptureFixture
 ) -> None:
-    """A scrape or a probe has a line only when it goes wrong."""
+    """A read has a line only when it goes wrong."""
     script.lines[GetHealth] = HealthAnswer(total_instances=0, running_instances=0, at=NOW)
-    for path in ("/metrics", "/health/pb"):
+    script.lines[GetInstance] = InstanceAnswer(instance=None)
+    for path in ("/metrics", "/health/pb", STATUS):
         assert client.simulate_get(path).status_code == 200
     assert lines.records == []
     assert client.simulate_get("/health/pb?x=1").status_code == 400
     assert fields(lines)["status"] == 400
+
+
+def test_a_read_that_takes_long_has_its_line(
+    client: TestClient,
+    script: Script,
+    lines: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever looks for what is slow finds it in the log."""
+    monkeypatch.setattr("api.trace.SLOW", 0)
+    script.lines[GetInstance] = InstanceAnswer(instance=None)
+    client.simulate_get(STATUS)
+    assert fields(lines)["path"] == STATUS
 
 
 def test_a_thread_serves_nobody_after_a_call(client: TestClient, script: Script) -> None:
