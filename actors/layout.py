@@ -46,6 +46,8 @@ class Layout:
     """Whether processes of other uids pass through to what is theirs."""
     backups_path: Path | None = None
     """Where backups are kept; None: beside the rest of what is ours."""
+    host: str | None = None
+    """In a cluster: the name of the host that all this is on."""
 
     def data(self, user_id: str) -> Path:
         """The user's PocketBase data directory."""

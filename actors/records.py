@@ -78,4 +78,5 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
             version=self.version,
             failure=self.failure,
             deleted_at=self.deleted_at,
+            host=msgspec.UNSET if layout.host is None else layout.host,
         )

@@ -148,7 +148,12 @@ def _fields(text: str | None) -> list[str] | None:
 def _only(instances: Mapping[str, Instance], fields: list[str] | None) -> Mapping[str, Any]:
     if fields is None:
         return instances
-    return {key: {name: getattr(one, name) for name in fields} for key, one in instances.items()}
+    return {key: _part(one, fields) for key, one in instances.items()}
+
+
+def _part(one: Instance, fields: list[str]) -> Mapping[str, Any]:
+    told = {name: getattr(one, name) for name in fields}
+    return {name: value for name, value in told.items() if value is not msgspec.UNSET}
 
 
 OPERATIONS = (

@@ -49,6 +49,8 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     """Why it failed, while it is Failed or being started again after that."""
     deleted_at: datetime | None = None
     """When it was deleted; its data are kept for a while after that."""
+    host: str | msgspec.UnsetType = msgspec.UNSET
+    """In a cluster: the host that it is on."""
     usage: Usage | msgspec.UnsetType | None = msgspec.UNSET
     """What it took of the machine when it was last looked at; left out where nobody asked."""
     metadata: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET

@@ -15,7 +15,8 @@ from bus.events.backups import (
     InstanceRestored,
     RestoreFailed,
 )
-from bus.events.base import Event, Heartbeat, InstanceEvent, ManagerEvent
+from bus.events.base import Event, Heartbeat, InstanceEvent, ManagerEvent, Origin
+from bus.events.cluster import HostConnected, HostDisconnected
 from bus.events.instances import (
     ActorReplaced,
     InstanceDeleted,
@@ -47,6 +48,8 @@ NumberedEvent = (
     | BackupUnprovable
     | InstanceRestored
     | RestoreFailed
+    | HostConnected
+    | HostDisconnected
 )
 
 AnyEvent = NumberedEvent | Heartbeat | UsageSampled
@@ -63,6 +66,8 @@ __all__ = [
     "DiskRecovered",
     "Event",
     "Heartbeat",
+    "HostConnected",
+    "HostDisconnected",
     "InstanceDeleted",
     "InstanceEvent",
     "InstanceRenamed",
@@ -71,6 +76,7 @@ __all__ = [
     "InstanceUpgraded",
     "ManagerEvent",
     "NumberedEvent",
+    "Origin",
     "RestartsSlowed",
     "RestoreFailed",
     "RolloutFinished",

@@ -8,11 +8,21 @@ from typing import ClassVar, Literal
 import msgspec
 
 
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """Where in another host's story an event stands, which was heard there and is told on here."""
+
+    host: str
+    epoch: str
+    seq: int
+
+
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
     """Base of the events.
 
     ``epoch`` names one life of the event bus, ``seq`` counts the events in it from 1. What is not
-    ``numbered`` carries the number of the last event before it, and is never told again.
+    ``numbered`` carries the number of the last event before it, and is never told again. In a
+    cluster one bus tells what happens on all hosts, in its own numbers; ``origin`` is left out of
+    what happened on the host that it is heard from.
     """
 
     numbered: ClassVar[bool] = True
@@ -20,6 +30,9 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
     epoch: str = ""
     seq: int = 0
     at: datetime
+    host: str | msgspec.UnsetType = msgspec.UNSET
+    """In a cluster: the host on which it happened."""
+    origin: Origin | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def topic(self) -> str:

@@ -75,10 +75,10 @@ def test_every_reference_leads_somewhere(document: Any) -> None:
 
 
 def test_an_answer_always_has_all_its_fields(document: Any) -> None:
-    """A client may count on every field of an instance but those that must be asked for."""
+    """A client may count on every field of an instance but those that not everybody is told."""
     schema = document["components"]["schemas"]["Instance"]
     assert [*schema["properties"]] == [*Instance.__struct_fields__]
-    assert {*schema["properties"]} - {*schema["required"]} == {"metadata", "usage"}
+    assert {*schema["properties"]} - {*schema["required"]} == {"host", "metadata", "usage"}
     assert schema["properties"]["created_at"] == {"type": "string", "format": "date-time"}
 
 

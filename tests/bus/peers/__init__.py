@@ -1,0 +1,1 @@
+"""Tests of the bus between hosts, on real sockets."""
