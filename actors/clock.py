@@ -40,6 +40,14 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def boottime() -> float:
+    """Return seconds that only go forward, also while the machine is suspended.
+
+    All processes of the machine read the same (clock_gettime(2), CLOCK_BOOTTIME).
+    """
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 class _LoopTimer:
     __slots__ = ("call", "cancelled")
 

@@ -12,7 +12,7 @@ import re
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -255,6 +255,47 @@ def _spawn_error(spec: LaunchSpec, error: OSError) -> ProcessError:
         f"{error.strerror} (os error {error.errno}): {spec.argv[0]}",
         cause=spawn_failure(error),
     )
+
+
+class Piped:
+    """A program that is spoken to over its standard input, and listened to. See :func:`pipe_to`."""
+
+    def __init__(self, child: subprocess.Popen[bytes]) -> None:
+        self._child = child
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        return self._child.pid
+
+    def write(self, said: bytes) -> None:
+        """Tell it. Raises :class:`OSError` when it has ended."""
+        assert self._child.stdin is not None
+        os.write(self._child.stdin.fileno(), said)
+
+    def lines(self) -> Iterator[bytes]:
+        """Yield what it says, until it ends."""
+        assert self._child.stdout is not None
+        for line in self._child.stdout:
+            yield line.rstrip(b"\n")
+
+    def close_input(self) -> None:
+        """Nothing more is said to it."""
+        assert self._child.stdin is not None
+        self._child.stdin.close()
+
+    def wait(self) -> None:
+        """Return when it has ended; nothing of it is left open."""
+        self._child.wait()
+        for pipe in (self._child.stdin, self._child.stdout):
+            if pipe is not None:
+                pipe.close()
+
+
+def pipe_to(argv: Sequence[str]) -> Piped:
+    """Start a program of our own in a session of its own. Raises :class:`OSError`."""
+    pipe = subprocess.PIPE
+    return Piped(subprocess.Popen(argv, stdin=pipe, stdout=pipe, start_new_session=True))
 
 
 def pocketbase_version(binary: str) -> str | None:

@@ -163,6 +163,13 @@ ADVICE: Mapping[Cause, Advice] = {
         "See its CPU and memory before that, and its log: a hook may hang.",
         "It is started again by itself.",
     ),
+    Cause.NOT_OWNER: _advice(
+        "This host may not run it now",
+        "The host could not prove to etcd that it is there, so it has killed what it ran: another "
+        "host may run it by now.",
+        "See whether etcd answers: `pblm cluster status`, and etcd's own log.",
+        "It is started again by itself, here or on another host.",
+    ),
     Cause.KILLED: _advice(
         "Somebody ended it with a signal",
         "The process was ended from outside: kill, a script, or the kernel.",

@@ -33,6 +33,7 @@ class Cause(StrEnum):
     START_TIMEOUT = "start_timeout"
     UPGRADE_FAILED = "upgrade_failed"
     UNRESPONSIVE = "unresponsive"
+    NOT_OWNER = "not_owner"
     KILLED = "killed"
     UNKNOWN = "unknown"
 

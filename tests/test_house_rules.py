@@ -42,7 +42,7 @@ HOMES = {
     "sqlite3": ("actors/store.py", "actors/data/database.py"),
     "asyncio": ("actors/clock.py", "actors/health.py", "api/live/"),
     "websockets": ("api/live/",),
-    "time": ("bus/", "actors/clock.py"),
+    "time": ("bus/", "actors/clock.py", "actors/cluster/guard.py"),
 }
 """Where each dependency lives; nobody else opens it."""
 

@@ -12,8 +12,8 @@ from bus.settings import Settings
 from tests.etcd import Etcd as Engine
 
 _numbers = itertools.count()
-TTL = 5
-"""Seconds that a host's lease lasts: etcd has no shorter ones in a quick election."""
+TTL = 3
+"""Seconds that a host's lease lasts: etcd has shorter ones in a quick election only."""
 
 
 def coordination(engine: Engine, *, name: str | None = None, **settings: Any) -> Etcd:

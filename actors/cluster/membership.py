@@ -1,0 +1,177 @@
+"""Membership: being there, for as long as most of the engine knows it.
+
+::
+
+    out --sweep, join--> in --renewed, every fifth of the TTL--.
+     ^                    |  ^---------------------------------'
+     '---- sweep ---------'  lost, or not proven before the deadline
+
+A membership holds until ``TTL`` seconds after the engine has heard of us. The deadline is earlier
+by a margin, and counts from the moment that a renewal was *sent*: what took long to answer may
+have been heard at once. Whoever is late at the deadline is helped by the guard, so at the end of
+the TTL, when others may claim our users, nothing of ours is left.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from actors.clock import boottime
+from actors.cluster.coordination import Coordination, Lost, Membership, NameTaken
+from actors.cluster.directory import Host
+from actors.cluster.fence import Fence
+from actors.cluster.gateway import Unreachable
+from actors.cluster.watchman import Watchman
+
+RENEWALS = 5
+"""So many in the time of a lease."""
+HURRY = 20
+"""After a renewal that failed, the next try comes after this part of the time of a lease."""
+SWEEP = 10.0
+"""Seconds that all tenants may take to end when they are killed, before it is tried again."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """Whom the membership tells what becomes of it; each is called on its thread."""
+
+    joined: Callable[[Membership], None]
+    lost: Callable[[], None]
+    """Nothing of ours runs any more."""
+
+
+class Keeper:
+    """The thread that joins, renews, and joins again."""
+
+    def __init__(
+        self,
+        coordination: Coordination,
+        fence: Fence,
+        watchman: Watchman,
+        told: Told,
+        *,
+        name: str,
+        entry: Host,
+        ttl: int,
+        margin: float,
+        now: Callable[[], float] = boottime,
+    ) -> None:
+        self._coordination = coordination
+        self._fence = fence
+        self._watchman = watchman
+        self._told = told
+        self._name = name
+        self._entry = entry
+        self._ttl, self._allowed = ttl, ttl - margin
+        self._now = now
+        self._member: Membership | None = None
+        self._until = 0.0
+        self._problem = ""
+        self._hurry = threading.Event()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="membership")
+
+    @property
+    def member(self) -> Membership | None:
+        """The membership that holds; None: there is none."""
+        return self._member if self._now() < self._until else None
+
+    @property
+    def problem(self) -> str:
+        """Why there is none."""
+        return self._problem or "this host has not joined yet"
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def fenced(self) -> None:
+        """The guard has killed everything: see to it at once."""
+        self._hurry.set()
+
+    def tell(self, entry: Host) -> None:
+        """Change what is known of this host, now and when it joins again.
+
+        Raises :class:`Unreachable`.
+        """
+        self._entry = entry
+        if self._member is not None:
+            try:
+                self._coordination.tell(self._member, entry)
+            except Lost:
+                self._hurry.set()
+
+    def close(self) -> None:
+        """End. The membership ends by itself: whoever comes back before that has its users."""
+        self._closed = True
+        self._hurry.set()
+        self._thread.join()
+        self._fence.shut()
+
+    def _run(self) -> None:
+        while not self._closed:
+            try:
+                wait = self._join() if self._member is None else self._renew(self._member)
+            except Exception:
+                log.exception("membership: a bug")
+                wait = self._ttl / HURRY
+            self._hurry.wait(wait)
+            self._hurry.clear()
+
+    def _join(self) -> float:
+        self._fence.shut()
+        if not self._watchman.sweep(SWEEP):
+            log.error("some instances do not end when they are killed: this host stays out")
+            return self._ttl / RENEWALS
+        sent = self._now()
+        try:
+            member = self._coordination.join(self._name, self._entry, self._ttl)
+        except (Unreachable, NameTaken) as error:
+            self._complain(f"this host cannot join: {error}")
+            return self._ttl / HURRY
+        self._problem = ""
+        self._member = member
+        self._proven(sent)
+        self._fence.open(member.incarnation, self._until)
+        log.info("joined as %s, incarnation %d", self._name, member.incarnation)
+        self._told.joined(member)
+        return self._ttl / RENEWALS
+
+    def _renew(self, member: Membership) -> float:
+        sent = self._now()
+        try:
+            self._coordination.renew(member)
+        except Lost as error:
+            return self._lose(str(error))
+        except Unreachable as error:
+            if self._now() >= self._until:
+                return self._lose(f"etcd has not answered: {error}")
+            log.warning("the membership was not renewed: %s", error)
+            return min(self._ttl / HURRY, self._until - self._now())
+        if self._now() >= self._until:  # the guard has acted, whatever the answer says now
+            return self._lose("the answer came after the deadline")
+        self._proven(sent)
+        self._fence.extend(self._until)
+        return self._ttl / RENEWALS
+
+    def _proven(self, sent: float) -> None:
+        self._until = sent + self._allowed
+        self._watchman.until(self._until)
+
+    def _lose(self, why: str) -> float:
+        self._member, self._until = None, 0.0
+        self._complain(f"the membership is lost, all instances are killed: {why}")
+        self._fence.shut()
+        self._watchman.sweep(SWEEP)
+        self._told.lost()
+        return 0.0
+
+    def _complain(self, problem: str) -> None:
+        if problem != self._problem:
+            log.error("%s", problem)
+        self._problem = problem

@@ -1,0 +1,92 @@
+"""Watchman: the manager's side of the guard."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import logging
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from actors.cluster import guard
+from actors.process import Piped, pipe_to
+
+log = logging.getLogger(__name__)
+
+
+class Watchman:
+    """Keeps a guard, and tells it how long it may look on. Any thread may use it."""
+
+    def __init__(self, mark: str, kill_files: Sequence[Path], fenced: Callable[[], None]) -> None:
+        """``fenced`` is called when the guard has killed all tenants; on a thread of this."""
+        program = (sys.executable, "-I", str(Path(guard.__file__).resolve()))
+        self._command = (*program, mark, *map(str, kill_files))
+        self._fenced = fenced
+        self._numbers = itertools.count(1)
+        self._swept = 0
+        self._said = threading.Condition()
+        self._closed = False
+        self._until = 0.0
+        self._guard = pipe_to(self._command)
+        self._reader = threading.Thread(target=self._read, name="guard")
+        self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        """That of the guard."""
+        return self._guard.pid
+
+    def until(self, deadline: float) -> None:
+        """Have it look on until then, in seconds of CLOCK_BOOTTIME."""
+        with self._said:
+            self._until = deadline
+            self._tell(f"until {deadline:.6f}")
+
+    def sweep(self, patience: float) -> bool:
+        """Have it kill everything; whether nothing is left within ``patience`` seconds."""
+        with self._said:
+            self._until, number = 0.0, next(self._numbers)
+            self._tell(f"sweep {number}")
+            return self._said.wait_for(lambda: self._swept >= number, patience)
+
+    def close(self) -> None:
+        """End it; it kills what is left before it ends."""
+        with self._said:
+            self._closed = True
+        self._guard.close_input()
+        self._reader.join()
+        self._guard.wait()
+
+    def _tell(self, what: str) -> None:
+        with contextlib.suppress(OSError):  # it has died: the reader starts another one
+            self._guard.write(f"{what}\n".encode())
+
+    def _read(self) -> None:
+        current: Piped | None = self._guard
+        while current is not None:
+            for line in current.lines():
+                self._hear(line)
+            current = self._replace()
+
+    def _hear(self, line: bytes) -> None:
+        word, _, number = line.decode().partition(" ")
+        if word == "swept":
+            with self._said:
+                self._swept = int(number)
+                self._said.notify_all()
+        elif word == "fenced":
+            self._fenced()
+
+    def _replace(self) -> Piped | None:
+        """Nobody is to run unguarded: start another one, unless it was ended by us."""
+        with self._said:
+            if self._closed:
+                return None
+            log.error("the guard has died and is replaced")
+            self._guard.wait()
+            self._guard = pipe_to(self._command)
+            if self._until:
+                self._tell(f"until {self._until:.6f}")
+            return self._guard

@@ -1,0 +1,85 @@
+"""The guard, as the process that it is."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+
+import pytest
+
+from actors.clock import boottime
+from actors.cluster.watchman import Watchman
+from tests.cluster.tenants import tenant
+from tests.house.surroundings import PATIENCE, await_end, eventually
+
+FAR = 3600.0
+
+
+@contextmanager
+def watchman(mark: str) -> Iterator[tuple[Watchman, Future[None]]]:
+    """Yield one, and when it says that everything was killed."""
+    fenced: Future[None] = Future()
+    made = Watchman(mark, (), lambda: fenced.set_result(None))
+    try:
+        yield made, fenced
+    finally:
+        made.close()
+
+
+def test_at_the_deadline_all_tenants_are_killed() -> None:
+    """Those that heed nothing, too, and their children; nobody else's."""
+    with (
+        tenant("guard-1", obstinate=True) as ours,
+        tenant("guard-1-other") as theirs,
+        watchman("guard-1") as (guard, fenced),
+    ):
+        guard.until(boottime() + 0.3)
+        fenced.result(PATIENCE)
+        assert ours.wait(PATIENCE) == -signal.SIGKILL
+        assert theirs.poll() is None
+
+
+def test_a_later_deadline_keeps_them_alive() -> None:
+    """What was told last counts."""
+    with tenant("guard-2") as ours, watchman("guard-2") as (guard, fenced):
+        guard.until(boottime() + FAR)
+        guard.until(boottime() + 0.2)
+        guard.until(boottime() + FAR)
+        with pytest.raises(TimeoutError):
+            fenced.result(0.5)
+        assert ours.poll() is None
+
+
+def test_who_comes_late_is_killed_until_there_is_a_deadline_ahead() -> None:
+    """After a sweep nobody lives, until it is allowed again."""
+    with watchman("guard-3") as (guard, _):
+        assert guard.sweep(PATIENCE)
+        with tenant("guard-3") as late:
+            assert late.wait(PATIENCE) == -signal.SIGKILL
+        guard.until(boottime() + FAR)
+        with tenant("guard-3") as allowed:
+            assert guard.sweep(PATIENCE)
+            assert allowed.wait(PATIENCE) == -signal.SIGKILL
+
+
+def test_the_end_of_the_manager_is_the_end_of_all() -> None:
+    """A closed input is as good as a deadline."""
+    with tenant("guard-4") as ours:
+        with watchman("guard-4") as (guard, _):
+            guard.until(boottime() + FAR)
+        assert ours.wait(PATIENCE) == -signal.SIGKILL
+
+
+def test_a_guard_that_dies_is_replaced() -> None:
+    """The next one knows the deadline."""
+    with tenant("guard-5") as ours, watchman("guard-5") as (guard, fenced):
+        guard.until(boottime() + 1.0)
+        dead = guard.pid
+        os.kill(dead, signal.SIGKILL)
+        await_end(dead)
+        eventually(lambda: guard.pid != dead, "another guard is there")
+        fenced.result(PATIENCE)
+        assert ours.wait(PATIENCE) == -signal.SIGKILL

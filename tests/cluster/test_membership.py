@@ -1,0 +1,109 @@
+"""A host's membership, with a real etcd and a real guard."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from queue import SimpleQueue
+
+import pytest
+
+from actors.clock import boottime
+from actors.cluster.coordination import Membership
+from actors.cluster.etcd import Etcd
+from actors.cluster.fence import Fence
+from actors.cluster.membership import Keeper, Told
+from actors.cluster.watchman import Watchman
+from bus.errors import ProcessError
+from tests.cluster.hosts import TTL, coordination, entry
+from tests.cluster.tenants import tenant
+from tests.etcd import Etcd as Engine
+from tests.etcd import etcd
+from tests.house.surroundings import PATIENCE, eventually
+
+MARGIN = 0.5
+
+
+class House:
+    """The parts of a host that keep its membership."""
+
+    def __init__(self, agreed: Etcd, name: str) -> None:
+        self.joined: SimpleQueue[Membership] = SimpleQueue()
+        self.lost: SimpleQueue[float] = SimpleQueue()
+        self.fence = Fence()
+        self.watchman = Watchman(name, (), lambda: self.keeper.fenced())
+        self.keeper = Keeper(
+            agreed,
+            self.fence,
+            self.watchman,
+            Told(joined=self.joined.put, lost=lambda: self.lost.put(boottime())),
+            name=name,
+            entry=entry(name),
+            ttl=TTL,
+            margin=MARGIN,
+        )
+
+
+@contextmanager
+def joined_house(agreed: Etcd, name: str) -> Iterator[tuple[House, Membership]]:
+    made = House(agreed, name)
+    made.keeper.start()
+    try:
+        yield made, made.joined.get(timeout=PATIENCE)
+    finally:
+        made.keeper.close()
+        made.watchman.close()
+
+
+def test_a_host_whose_key_is_gone_kills_and_joins_anew(agreed: Etcd) -> None:
+    """It learns at its next renewal; what was claimed before cannot be started after."""
+    with joined_house(agreed, "m1") as (host, member), tenant("m1") as ours:
+        with host.fence.passing(member.incarnation):
+            pass
+        agreed.leave(member)
+        host.keeper.fenced()  # so that it does not wait for its time
+        host.lost.get(timeout=PATIENCE)
+        assert ours.wait(PATIENCE) == -signal.SIGKILL
+        again = host.joined.get(timeout=PATIENCE)
+        assert again.incarnation > member.incarnation
+        with pytest.raises(ProcessError), host.fence.passing(member.incarnation):
+            pass
+
+
+@pytest.fixture(scope="module")
+def three() -> Iterator[Engine]:
+    with etcd(3) as running:
+        yield running
+
+
+def test_without_a_majority_everything_is_killed_in_time(three: Engine) -> None:
+    """Two of three members stand still: nobody can say that we are there. Then they go on."""
+    agreed = coordination(three)
+    with joined_house(agreed, "m2") as (host, first), tenant("m2") as ours:
+        began = boottime()
+        for member in three.members[:2]:
+            member.send(signal.SIGSTOP)
+        assert ours.wait(PATIENCE) == -signal.SIGKILL
+        assert boottime() - began < TTL - MARGIN + 0.5
+        for member in three.members[:2]:
+            member.send(signal.SIGCONT)
+        again = host.joined.get(timeout=PATIENCE)
+        assert again.incarnation > first.incarnation
+    agreed.close()
+
+
+def test_a_member_that_hangs_is_passed_over(three: Engine) -> None:
+    """The leader stands still: another one is elected, and asked; nobody is killed."""
+    agreed = coordination(three)
+    with joined_house(agreed, "m3") as (host, _), tenant("m3") as ours:
+        leader = three.leader()
+        leader.send(signal.SIGSTOP)
+        ends = boottime() + TTL + MARGIN
+        try:
+            eventually(lambda: boottime() > ends, "a lease's time has passed", 2 * TTL)
+        finally:
+            leader.send(signal.SIGCONT)
+        assert host.lost.empty()
+        assert ours.poll() is None
+    agreed.close()
