@@ -10,8 +10,8 @@ from pathlib import Path
 def rename(source: Path, target: Path) -> None:
     """Give what is at ``source`` its place; it has it for sure afterwards."""
     source.rename(target)
-    sync(source.parent)
-    sync(target.parent)
+    for folder in {source.parent, target.parent}:
+        sync(folder)
 
 
 def write_file(path: Path, content: bytes) -> None:
@@ -30,6 +30,16 @@ def remove(path: Path) -> None:
     else:
         path.unlink(missing_ok=True)
     sync(path.parent)
+
+
+def sweep(folder: Path, before: float) -> None:
+    """Have nothing in ``folder`` that was last changed before then, in seconds since 1970.
+
+    Raises :class:`OSError`.
+    """
+    for path in folder.iterdir():
+        if path.lstat().st_mtime < before:
+            remove(path)
 
 
 def sync_tree(top: Path) -> None:

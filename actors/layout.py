@@ -75,6 +75,11 @@ class Layout:
         return self.control / "swaps"
 
     @property
+    def drafts(self) -> Path:
+        """What is on its way to be something else, or nothing: rubbish at the next launch."""
+        return self.control / "drafts"
+
+    @property
     def backups_root(self) -> Path:
         """Where all backups are."""
         return self.backups_path or self.control / "backups"
@@ -122,7 +127,7 @@ class Layout:
             self.control / "logs",
             self.control / "locks",
             self.control / "trash",
-            self.control / "drafts",
+            self.drafts,
             self.swaps,
             self.control / "upgrades",
             self.control / "uploads",

@@ -70,7 +70,7 @@ class Restores:
             if record is not None:
                 place = swap.prepare()
             else:
-                place = self._services.layout.control / "drafts" / f"restore-{entry.id}"
+                place = self._services.layout.drafts / f"restore-{entry.id}"
             return self._workshop.prepare(user_id, entry, place, other=other)
 
         def prepared(data: Prepared) -> None:

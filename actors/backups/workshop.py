@@ -209,7 +209,7 @@ class Workshop:
 
     @contextlib.contextmanager
     def _draft(self, backup_id: str) -> Iterator[Path]:
-        draft = self._layout.control / "drafts" / backup_id
+        draft = self._layout.drafts / backup_id
         try:
             yield draft
         finally:

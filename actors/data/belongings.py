@@ -78,7 +78,7 @@ def clone(layout: Layout, source: str, target: str) -> str:
     The copy has secrets of its own: no token of the one is worth anything at the other. Uploaded
     files are copied after the database: one that the source deletes meanwhile may be missing.
     """
-    draft = layout.control / "drafts" / layout.data(target).name
+    draft = layout.drafts / layout.data(target).name
     with _refusals("clone"):
         if draft.exists():
             shutil.rmtree(draft)

@@ -14,12 +14,13 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
+from pathlib import Path
 
 import msgspec
 
 from actors.data import tokens
 from actors.data.orders import KeepData, PutDataBack, ReplaceData
-from actors.data.swap import Intent, Swap
+from actors.data.swap import Intent, Swap, remove_rubbish
 from actors.facts import ReplacementProven, Reply
 from actors.lifecycle import Lifecycle
 from actors.lock import DirectoryLock
@@ -48,6 +49,8 @@ class _Work:
     step: Step
     reply: Reply
     error: PblmError | None = None
+    rubbish: Path | None = None
+    """What a former replacement had kept, and nobody needs any more."""
 
 
 class Replacement:
@@ -162,6 +165,8 @@ class Replacement:
         process = self._life.process
         if process is not None and self._keeper.status is Status.FAILED:
             raise Conflict(f"The former process (pid {process.pid}) cannot be ended")
+        if work.step is Step.EXCHANGE:  # as much as can be done while it is still served
+            work.rubbish = self._swap.announce(work.intent)
         self._work = work
         self._halt(f"Its data are replaced by {work.intent.what}")
 
@@ -239,6 +244,8 @@ class Replacement:
     def _finish(self, work: _Work) -> None:
         """Answer: with the error at once, else when it runs, if it is to run."""
         self._work = None
+        if work.rubbish is not None:
+            self._services.health.run(lambda: remove_rubbish(work.rubbish))
         waiters, running = self._life.waiters, self._keeper.record.desired is Desired.RUNNING
         starts = running and self._keeper.status is Status.STOPPED
         if work.error is not None:

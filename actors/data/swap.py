@@ -14,6 +14,7 @@ behind it. Without an intent, everything in the folder is rubbish.
 
 from __future__ import annotations
 
+import secrets
 import shutil
 from datetime import datetime
 from pathlib import Path
@@ -55,6 +56,7 @@ class Swap:
         self.old = self.folder / "old"
         self._failed = self.folder / "failed"
         self._intent = self.folder / "intent.json"
+        self._drafts = layout.drafts
 
     @property
     def intent(self) -> Intent | None:
@@ -86,12 +88,28 @@ class Swap:
         except OSError as error:
             raise _refusal(f"{self.new} cannot be written", error) from error
 
+    def announce(self, intent: Intent) -> Path | None:
+        """Write down what is to be exchanged; the data may still be served.
+
+        What a former swap has kept is confirmed by this one: it is rubbish now, and lies at the
+        path that is returned. To remove it takes the longer the larger it is.
+        """
+        rubbish = None
+        try:
+            remove(self._intent)
+            if self.old.exists():
+                rubbish = self._drafts / f"former-{secrets.token_hex(8)}"
+                rename(self.old, rubbish)
+        except OSError as error:
+            raise _refusal("what was kept before cannot be given up", error) from error
+        self.note(intent)
+        return rubbish
+
     def exchange(self, intent: Intent) -> None:
         """Put the new, sealed data in the user's place. Nobody may serve either."""
+        if self.intent != intent:
+            remove_rubbish(self.announce(intent))
         try:
-            remove(self._intent)  # of a former swap: that one is confirmed by this one
-            remove(self.old)
-            self.note(intent)
             if intent.had_data:
                 rename(self.data, self.old)
             rename(self.new, self.data)
@@ -127,6 +145,12 @@ class Swap:
             remove(self.folder)
         except OSError as error:
             raise _refusal(f"{self.folder} cannot be removed", error) from error
+
+
+def remove_rubbish(path: Path | None) -> None:
+    """Remove what nobody needs; what cannot be removed is tried again at the next launch."""
+    if path is not None:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def finish_swap(store: Store, layout: Layout, user_id: str) -> None:
