@@ -8,7 +8,6 @@ from collections import deque
 from datetime import datetime, timedelta
 from typing import Any
 
-import msgspec
 import pykka
 
 from actors.backups.catalogue import Catalogue, Entry
@@ -17,6 +16,7 @@ from actors.backups.jobs import Jobs
 from actors.backups.manifest import Kind
 from actors.backups.progress import progress_of
 from actors.backups.proof import Prover, clear_trials
+from actors.backups.proofs import Proofs
 from actors.backups.restores import Restores
 from actors.backups.retention import expired
 from actors.backups.schedule import Schedule
@@ -25,17 +25,16 @@ from actors.capability import Capability
 from actors.clock import Timer
 from actors.data.orders import KeepData
 from actors.data.swap import Swap
+from actors.durable import sweep
 from actors.facts import Asked, Reply
 from actors.records import Record
 from actors.services import Services
 from bus.answers import Answer, BackupAnswer, BackupFileAnswer, BackupsAnswer, ErrorAnswer
 from bus.backup import BackupPolicy
-from bus.errors import BackupError, Conflict, InternalError, InvalidBackup, NotFound, PblmError
+from bus.errors import BackupError, Conflict, InternalError, NotFound, PblmError
 from bus.events import (
     BackupFailed,
     BackupFinished,
-    BackupProven,
-    BackupUnprovable,
     Event,
     InstanceDeleted,
     InstanceRenamed,
@@ -69,6 +68,8 @@ REQUESTS = (
 LONGEST_ROUND = 60.0
 """Seconds between two looks at whose backup is due, or less where intervals are short."""
 SHORTEST_ROUND = 0.2
+TICK = 0.1
+"""By how much the time of a file may lie behind the clock, in seconds."""
 
 log = logging.getLogger(__name__)
 
@@ -79,18 +80,18 @@ class BackupKeeper(pykka.ThreadingActor):
     def __init__(self, services: Services) -> None:
         super().__init__()
         self._services = services
+        self._began = services.clock.now()
         self._catalogue = Catalogue(services.layout)
         self._schedule = Schedule()
         self._jobs = Jobs(services.settings.backup_parallel, self._tell_me)
         self._prover = Prover(services)
         self._workshop = Workshop(services, self._catalogue, self._prover, self._jobs.halted)
         self._restores = Restores(services, self._catalogue, self._jobs, self._workshop)
+        self._proofs = Proofs(services, self._catalogue, self._jobs, self._workshop, self._next)
         self._due: deque[str] = deque()
         self._scheduled: set[str] = set()
         """Those in :attr:`_due`."""
         self._running = 0
-        self._credit = 0.0
-        self._proving = False
         self._timer: Timer | None = None
 
     def on_receive(self, message: object) -> None:
@@ -161,7 +162,7 @@ class BackupKeeper(pykka.ThreadingActor):
                 self._catalogue.remove(user_id, entry)
                 reply(BackupAnswer(backup=entry.backup))
             case ProveBackup(user_id=user_id, backup=backup):
-                self._prove(user_id, self._catalogue.find(user_id, backup), reply)
+                self._proofs.prove(user_id, self._catalogue.find(user_id, backup), reply)
             case RestoreBackup() | UndoRestore() | ConfirmRestore() | ImportInstance():
                 self._restores.serve(request, reply)
             case _:
@@ -215,7 +216,7 @@ class BackupKeeper(pykka.ThreadingActor):
                 self._services.publish(BackupFinished(at=now, user_id=user_id, backup=backup))
                 reply(BackupAnswer(backup=backup))
                 self._prune(user_id)
-                self._credit += self._services.settings.backup_prove
+                self._proofs.count_one_more()
             self._next()
 
         def failed(error: PblmError) -> None:
@@ -232,46 +233,6 @@ class BackupKeeper(pykka.ThreadingActor):
             self._next()
 
         self._jobs.run(lambda: self._workshop.back_up(record, kind, progress, at), made, failed)
-
-    def _prove(self, user_id: str, entry: Entry, reply: Reply) -> None:
-        self._jobs.take([user_id], "A proof")
-        record = self._services.store.get(user_id)
-        uid = None if record is None else record.uid
-
-        def ended(error: PblmError | None) -> None:
-            self._jobs.give_back([user_id])
-            now = self._services.clock.now()
-            known = self._tried(user_id, entry, error, now)
-            result = "passed" if error is None else "failed"
-            self._services.metrics.backup_proofs.labels(result).inc()
-            if error is None:
-                event: Event = BackupProven(at=now, user_id=user_id, backup=known.backup)
-                reply(BackupAnswer(backup=known.backup))
-            else:
-                log.error("%s: %s", user_id, error.message)
-                event = BackupUnprovable(
-                    at=now, user_id=user_id, backup=known.backup, reason=error.message
-                )
-                reply(ErrorAnswer.of(error))
-            if not self._jobs.halted.is_set():
-                self._services.publish(event)
-            self._next()
-
-        self._jobs.run(
-            lambda: self._workshop.prove(user_id, entry, uid), lambda _: ended(None), ended
-        )
-
-    def _tried(self, user_id: str, entry: Entry, error: PblmError | None, now: datetime) -> Entry:
-        """Write down what came of a trial; what is not the backup's fault does not count."""
-        if isinstance(error, BackupError | InvalidBackup) and not self._jobs.halted.is_set():
-            known = msgspec.structs.replace(entry, problem=error.message, tried_at=now)
-        elif error is None:
-            known = msgspec.structs.replace(entry, proven_at=now, problem=None, tried_at=now)
-        else:
-            return entry
-        with contextlib.suppress(BackupError):
-            self._catalogue.put(user_id, known)
-        return known
 
     def _prune(self, user_id: str) -> None:
         for entry in expired(self._catalogue.entries(user_id), self._policy(user_id)):
@@ -316,29 +277,7 @@ class BackupKeeper(pykka.ThreadingActor):
             self._scheduled.discard(user_id)
             with contextlib.suppress(Conflict, NotFound):  # the next round looks at it again
                 self._back_up(self._backed_up(user_id), Kind.SCHEDULED, _nobody)
-        if self._credit >= 1 and not self._proving:
-            self._prove_next()
-
-    def _prove_next(self) -> None:
-        """Try the newest backup of the user whose backups were tried longest ago."""
-        candidates = []
-        for record in self._services.store.records():
-            entries = self._catalogue.entries(record.user_id)
-            if entries and entries[-1].tried_at is None:
-                tried = max((e.tried_at for e in entries if e.tried_at is not None), default=None)
-                candidates.append((tried is not None, tried, record.user_id, entries[-1]))
-        self._credit = min(self._credit, float(len(candidates)))
-        if self._credit < 1:
-            return
-        _, _, user_id, entry = min(candidates, key=lambda each: each[:3])
-        self._credit -= 1
-
-        def ended(answer: Answer) -> None:
-            self._proving = False
-
-        with contextlib.suppress(Conflict):
-            self._prove(user_id, entry, ended)
-            self._proving = True
+        self._proofs.go_on()
 
     def _settle_restores(self, now: datetime) -> None:
         """Give up the former data that a restore has put aside long enough ago."""
@@ -354,7 +293,10 @@ class BackupKeeper(pykka.ThreadingActor):
         """Look at everything on disk. In a thread: there may be many."""
         layout = self._services.layout
         clear_trials(layout, self._services.processes)
-        self._catalogue.sweep(self._services.clock.now().timestamp())
+        before = self._began.timestamp() - TICK
+        self._catalogue.sweep(before)
+        for folder in (layout.drafts, layout.control / "uploads"):
+            sweep(folder, before)
         newest = {}
         for record in self._services.store.records():
             entry = self._catalogue.newest(record.user_id)

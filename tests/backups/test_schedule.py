@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -123,17 +124,23 @@ def test_who_changes_is_backed_up_and_who_does_not_is_left_alone() -> None:
 
 
 def test_a_run_that_was_missed_is_caught_up() -> None:
-    """What was due while no manager ran is made when the next one begins."""
+    """What was due while no manager ran is made when the next one begins; no rubbish is left."""
     with manager_of(backup_interval=86_400) as manager:
         manager.environ["PB_BACKUP_INTERVAL"] = ""
         manager.start()
         Tenant(manager.api.run("late")).make_collection("things")
         manager.api.stop("late")
         manager.stop()
+        left = [manager.layout.drafts / "half", manager.settings.uploads_path / "half.zip"]
+        left[0].mkdir()
+        left[1].touch()
+        for path in left:
+            os.utime(path, (0, 0))
         manager.environ["PB_BACKUP_INTERVAL"] = "86400"
         manager.start()
         late = Backups(manager, "late")
         eventually(lambda: len(late.list()) == 1, "it is caught up")
+        assert not any(path.exists() for path in left)
         manager.stop()
 
 
