@@ -1,9 +1,15 @@
--- Asks the manager to wake the user's instance, and waits. The manager may be away for a moment:
--- then this asks again, until the time is over.
+-- Asks the manager to wake the user's instance, and waits. However many wait for the same user,
+-- each of HAProxy's threads asks once for all of them. The manager may be away for a moment: then
+-- it is asked again, until the time is over.
 
 local SOCKET = "unix@" .. os.getenv("PBLM_WAKE")
 local DEADLINE = 20 -- seconds
-local PAUSE = 50 -- milliseconds
+local PAUSE = 50 -- milliseconds until the manager that is away is asked again
+local MOST = 500 -- callers that wait for the same user
+local HOLD = 50 -- milliseconds after which a stranger learns that nobody is there, however soon
+-- the manager knew: how long it takes must not tell whether there has ever been such a user
+
+local asking = {} -- the questions under way, by label
 
 local function ask(label)
   return core.httpclient():get({
@@ -13,26 +19,66 @@ local function ask(label)
   })
 end
 
-core.register_action("wake", { "http-req" }, function(txn)
-  local label = txn:get_var("txn.label")
+-- Returns what the manager has said, as the variables that tell the rest of the rules.
+local function understand(answer)
+  local headers = answer.headers or {}
+  local port, again = headers["x-pb-port"], headers["retry-after"]
+  if answer.status == 200 and port then
+    return { port = tonumber(port[0]) }
+  elseif answer.status == 403 then
+    return { refused = 404 }
+  elseif again then -- of the manager; HAProxy's own 503 has none
+    return { refused = 503, again = again[0] }
+  end
+end
+
+local function answer_of(label)
   local last = core.now().sec + DEADLINE
   repeat
-    local answer = ask(label)
-    local port = answer.headers and answer.headers["x-pb-port"]
-    local refusal = answer.headers and answer.headers["retry-after"]
-    if answer.status == 200 and port then
-      txn:set_var("txn.port", tonumber(port[0]))
-      return
-    elseif answer.status == 403 then
-      txn:set_var("txn.refused", 404)
-      return
-    elseif refusal then -- of the manager; HAProxy's own 503 has none
-      txn:set_var("txn.refused", 503)
-      txn:set_var("txn.again", refusal[0])
-      return
+    local found = understand(ask(label))
+    if found then
+      return found
     end
     core.msleep(PAUSE)
   until core.now().sec >= last
-  txn:set_var("txn.refused", 503)
-  txn:set_var("txn.again", "1")
+  return { refused = 503, again = "1" }
+end
+
+local function milliseconds()
+  local now = core.now()
+  return now.sec * 1000 + now.usec // 1000
+end
+
+-- The question is a task of its own: the caller who was first may hang up, the others still wait.
+local function question_about(label)
+  local question = asking[label]
+  if not question then
+    question = { waiting = 0 }
+    asking[label] = question
+    core.register_task(function()
+      local began = milliseconds()
+      local answer = answer_of(label)
+      if answer.refused == 404 then
+        core.msleep(math.max(1, HOLD - (milliseconds() - began)))
+      end
+      question.answer = answer
+      asking[label] = nil
+    end)
+  end
+  return question
+end
+
+core.register_action("wake", { "http-req" }, function(txn)
+  local question = question_about(txn:get_var("txn.label"))
+  local answer = { refused = 503, again = "1" }
+  if question.waiting < MOST then
+    question.waiting = question.waiting + 1
+    repeat
+      core.msleep(1 + question.waiting // 20) -- many look less often
+    until question.answer
+    answer = question.answer
+  end
+  for name, value in pairs(answer) do
+    txn:set_var("txn." .. name, value)
+  end
 end, 0)

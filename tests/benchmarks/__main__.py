@@ -11,7 +11,7 @@ import argparse
 import signal
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
 
@@ -31,7 +31,9 @@ from tests.benchmarks.peers import compare
 from tests.benchmarks.plan import FULL, QUICK, Plan
 from tests.benchmarks.table import Row, markdown, text
 
-ROWS: dict[str, Callable[[Plan], list[Row]]] = {
+Measures = Mapping[str, Callable[[Plan], list[Row]]]
+
+ROWS: Measures = {
     "peers": compare.measure,
     "init": starts.measure,
     "event": events.measure,
@@ -45,13 +47,13 @@ ROWS: dict[str, Callable[[Plan], list[Row]]] = {
 }
 
 
-def main() -> int:
+def run(measures: Measures, *, prog: str) -> int:
     """Measure, print, perhaps write; return 1 when a target was missed."""
-    options = _options()
+    options = _options(measures, prog)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     try:
-        rows = _measure(options.only or list(ROWS), quick=options.quick)
+        rows = _measure(measures, options.only or list(measures), quick=options.quick)
     except KeyboardInterrupt:
         print("interrupted; everything was cleaned up", file=sys.stderr)
         return 130
@@ -61,22 +63,22 @@ def main() -> int:
     return 1 if any(row.met is False for row in rows) else 0
 
 
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+def _options(measures: Measures, prog: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog=prog, description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small counts: does it work at all")
-    parser.add_argument("--only", action="append", choices=ROWS, help="may be given repeatedly")
+    parser.add_argument("--only", action="append", choices=measures, help="may be given repeatedly")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there too")
     return parser.parse_args()
 
 
-def _measure(names: list[str], *, quick: bool) -> list[Row]:
+def _measure(measures: Measures, names: list[str], *, quick: bool) -> list[Row]:
     counts = QUICK if quick else FULL
     rows: list[Row] = []
     for name in names:
         print(f"measuring {name} ...", file=sys.stderr, flush=True)
         with tempfile.TemporaryDirectory(prefix="pblm-bench-") as folder:
             plan = Plan(root=Path(folder), binary=find_pocketbase(), counts=counts)
-            rows += ROWS[name](plan)
+            rows += measures[name](plan)
     return rows
 
 
@@ -88,4 +90,4 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(ROWS, prog="python -m tests.benchmarks"))

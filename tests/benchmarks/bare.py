@@ -47,12 +47,13 @@ class Bare:
         self._layout.prepare()
         self._empty = root / "empty"
         make_private_directory(self._empty)
-        self._first_port = free_ports(ports)
+        self.port = free_ports(ports)
+        """The first one's; the next one's is the next."""
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, user_id: str, offset: int = 0) -> float:
         """Return the seconds from ``Popen`` to the first answer."""
-        port = self._first_port + offset
+        port = self.port + offset
         make_private_directory(self._layout.data(user_id))
         data = self._layout.data(user_id)
         with open(self._layout.log(user_id), "ab") as log:

@@ -21,22 +21,26 @@ def tool() -> str:
     return "wrk" if shutil.which("wrk") else "own client"
 
 
-def rate(port: int, path: str, clients: int, seconds: int) -> float:
-    """Return how many requests per second so many keep-alive clients get answered."""
+def rate(port: int, path: str, clients: int, seconds: int, host: str = "127.0.0.1") -> float:
+    """Return how many requests per second so many keep-alive clients get answered.
+
+    ``host`` is the name that they ask for.
+    """
     wrk = shutil.which("wrk")
     if wrk:
-        return _wrk(wrk, f"http://127.0.0.1:{port}{path}", clients, seconds)
+        return _wrk(wrk, f"http://127.0.0.1:{port}{path}", clients, seconds, host)
     with ExitStack() as stack:
         share = clients // PROCESSES
         answers = [
-            stack.enter_context(child(ask, port, path, share, seconds)) for _ in range(PROCESSES)
+            stack.enter_context(child(ask, port, path, share, seconds, host))
+            for _ in range(PROCESSES)
         ]
         answered: int = sum(answer() for answer in answers)
         return answered / seconds
 
 
-def _wrk(wrk: str, url: str, clients: int, seconds: int) -> float:
-    command = [wrk, f"-t{PROCESSES}", f"-c{clients}", f"-d{seconds}s", url]
+def _wrk(wrk: str, url: str, clients: int, seconds: int, host: str) -> float:
+    command = [wrk, f"-t{PROCESSES}", f"-c{clients}", f"-d{seconds}s", f"-HHost: {host}", url]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     found = re.search(r"Requests/sec:\s*([\d.]+)", output)
     if found is None or "Non-2xx" in output or "Socket errors" in output:
@@ -44,9 +48,9 @@ def _wrk(wrk: str, url: str, clients: int, seconds: int) -> float:
     return float(found[1])
 
 
-def ask(pipe: Connection, port: int, path: str, clients: int, seconds: int) -> None:
+def ask(pipe: Connection, port: int, path: str, clients: int, seconds: int, host: str) -> None:
     """Send how many answers so many connections got; each asks again when it has its answer."""
-    request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()
+    request = f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
     answered = 0
     with selectors.DefaultSelector() as selector:
         for _ in range(clients):

@@ -12,7 +12,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from bus.settings import Settings
 from tests.benchmarks.plan import Plan
@@ -152,7 +152,7 @@ class Manager:
                 raise TimeoutError("there is no spare")
             time.sleep(0.05)
 
-    def __enter__(self) -> Manager:
+    def __enter__(self) -> Self:
         try:
             self._wait_until_up()
             self.await_seeds()

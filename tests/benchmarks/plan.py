@@ -22,6 +22,9 @@ class Counts:
     rounds_of_peers: int
     burst: int
     sleeping: int
+    day_seconds: float
+    visits: int
+    """Of that simulated day."""
 
 
 FULL = Counts(
@@ -35,6 +38,8 @@ FULL = Counts(
     rounds_of_peers=20,
     burst=20_000,
     sleeping=10_000,
+    day_seconds=240,
+    visits=3000,
 )
 QUICK = Counts(
     starts=8,
@@ -47,6 +52,8 @@ QUICK = Counts(
     rounds_of_peers=3,
     burst=2_000,
     sleeping=1_000,
+    day_seconds=20,
+    visits=150,
 )
 
 
