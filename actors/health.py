@@ -7,28 +7,26 @@ import contextlib
 import http.client
 import itertools
 import logging
-import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
 
-from actors import proc
+from actors import probe, proc
 from actors.clock import LoopClock, utc_now
 from actors.data.database import UserDataError
 from actors.data.operator import Operator
 from actors.data.tokens import SUPERUSERS, mint
 from actors.data.userdata import read_identity
 from actors.facts import Problem
+from actors.probe import READY_TIMEOUT, BadAnswer
 from actors.process import ManagedProcess
 from actors.traffic import PROBE_ADDRESS
 from bus.errors import BackupError, InstanceIOError, NotFound, PblmError
 from bus.metrics import Metrics
 from bus.stopwatch import Stopwatch
 
-READY_TIMEOUT = 3.0
-"""How long a starting instance gets for its first answer, in seconds, before it is asked anew."""
 PAUSES = ((0.008, 1), (0.001, 40), (0.002, 200))
 """Seconds between looks at a starting instance, and how often: no PocketBase starts in less than
 the first, most do within the second, on a busy machine within the third."""
@@ -36,26 +34,9 @@ LAST_PAUSE = 0.025
 SUPERUSERS_PATH = "/api/collections/_superusers/records?perPage=1&fields=id&skipTotal=1"
 DEEP_TIMEOUT = 10.0
 """How long the first answer from a database may take, in seconds."""
-READY_REQUEST = (
-    b"GET /api/health HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: pblm\r\nConnection: close\r\n\r\n"
-)
-
 Ready = Callable[[str | None], None]
 
 log = logging.getLogger(__name__)
-
-
-class BadAnswer(Exception):
-    """PocketBase answered, and not with success."""
-
-
-def check_health(port: int, *, timeout: float) -> None:
-    """Raise :class:`BadAnswer`, :class:`OSError` or :class:`http.client.HTTPException` if it must.
-
-    That is, unless PocketBase on ``port`` answers its health. ``OPTIONS`` leaves no row in the
-    user's own request log, where ``GET`` and ``HEAD`` leave one.
-    """
-    _ask(port, "OPTIONS", "/api/health", timeout=timeout)
 
 
 def _ask(
@@ -164,12 +145,12 @@ class HealthChecker:
 
     def _problem(self, port: int) -> Problem | None:
         try:
-            check_health(port, timeout=self._timeout)
+            probe.check_health(port, timeout=self._timeout)
         except TimeoutError:
             return Problem(what=f"no answer within {self._timeout:g} s", silent=True)
         except BadAnswer as answer:
             return Problem(what=str(answer), silent=False)
-        except (OSError, http.client.HTTPException) as error:
+        except OSError as error:
             return Problem(what=type(error).__name__, silent=False)
         except Exception as error:  # unreported, this would have been the last check of it
             log.exception("health check of port %d", port)
@@ -181,16 +162,8 @@ class HealthChecker:
         check_deeply(port, token)
 
     def listens(self, port: int) -> bool:
-        """Whether anybody listens on loopback ``port``: the cheap look before one that waits.
-
-        On loopback the kernel knows of a refusal before it returns, also from a connect that does
-        not wait; it just tells it as the socket's error.
-        """
-        with socket.socket() as connection:
-            connection.setblocking(False)
-            connection.bind((PROBE_ADDRESS, 0))
-            connection.connect_ex(("127.0.0.1", port))
-            return connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
+        """Whether anybody listens on loopback ``port``."""
+        return probe.listens(port)
 
     def run(self, work: Callable[[], None]) -> None:
         """Do ``work`` in a thread of the probes; not at all when they are closed already."""
@@ -266,7 +239,7 @@ class HealthChecker:
                 return
             if self.listens(port):  # whether it answers, and whether it is ours, at the same time
                 found = loop.run_in_executor(self._pool, look)
-                answers = await _answers(port)
+                answers = await probe.answers(port)
                 ready = await found
                 if answers and ready is not None:
                     ready()
@@ -278,22 +251,3 @@ def pauses() -> Iterator[float]:
     for pause, times in PAUSES:
         yield from itertools.repeat(pause, times)
     yield from itertools.repeat(LAST_PAUSE)
-
-
-async def _answers(port: int) -> bool:
-    """Whether PocketBase answers its health with 200.
-
-    On the clock's loop and by hand: it is asked every two milliseconds while an instance starts.
-    """
-    loop = asyncio.get_running_loop()
-    with socket.socket() as connection:
-        connection.setblocking(False)
-        connection.bind((PROBE_ADDRESS, 0))
-        try:
-            async with asyncio.timeout(READY_TIMEOUT):
-                await loop.sock_connect(connection, ("127.0.0.1", port))
-                await loop.sock_sendall(connection, READY_REQUEST)
-                answer = await loop.sock_recv(connection, 64)
-        except (OSError, TimeoutError):
-            return False
-    return answer[:7] == b"HTTP/1." and answer[8:13] == b" 200 "

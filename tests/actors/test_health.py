@@ -6,7 +6,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from queue import SimpleQueue
@@ -17,7 +17,8 @@ from actors.clock import LoopClock
 from actors.data.database import UserDataError
 from actors.data.userdata import read_identity
 from actors.facts import Problem
-from actors.health import BadAnswer, HealthChecker, check_health, serves
+from actors.health import HealthChecker, serves
+from actors.probe import BadAnswer, check_health
 from actors.process import ManagedProcess, Processes
 from tests.actors import server
 from tests.actors.children import ended, exit_code, spec, told
@@ -125,6 +126,24 @@ def test_silence_is_not_healthy() -> None:
         check_health(silent.getsockname()[1], timeout=0.05)
 
 
+def test_who_trickles_has_had_his_time_too() -> None:
+    """An answer byte by byte is none: each would have begun the time anew."""
+    with socket.create_server(("127.0.0.1", 0)) as server, ExitStack() as stack:
+        trickling = threading.Event()
+
+        def trickle() -> None:
+            with server.accept()[0] as connection, suppress(OSError):
+                while not trickling.wait(0.03):
+                    connection.sendall(b"H")
+
+        thread = threading.Thread(target=trickle)
+        thread.start()
+        stack.callback(thread.join, PATIENCE)
+        stack.callback(trickling.set)
+        with pytest.raises(TimeoutError):
+            check_health(server.getsockname()[1], timeout=0.1)
+
+
 def test_no_proxy_stands_between(stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
     """A proxy of the environment is not asked about loopback."""
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
@@ -159,7 +178,7 @@ def test_a_check_that_fails_in_an_unforeseen_way_reports_too(
     def fail(port: int, *, timeout: float) -> None:
         raise UnicodeError("unforeseen")
 
-    monkeypatch.setattr("actors.health.check_health", fail)
+    monkeypatch.setattr("actors.health.probe.check_health", fail)
     reports: SimpleQueue[Problem | None] = SimpleQueue()
     checker.check(port, reports.put)
     problem = reports.get(timeout=PATIENCE)
