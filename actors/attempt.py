@@ -73,9 +73,14 @@ class StartAttempt:
         *,
         run: int,
         binary: Binary,
+        held: int | None = None,
     ) -> None:
-        """``record`` gives the user's record as it is then; ``binary`` is what is started."""
+        """``record`` gives the user's record as it is then; ``binary`` is what is started.
+
+        ``held`` is the port that the user has already: after a crash nobody is asked for one.
+        """
         self.run = run
+        self._held = held
         self.upgrade = Upgrade(record, services, timers, tell, run=run, binary=binary)
         self.port: int | None = None
         self._record = record
@@ -113,7 +118,6 @@ class StartAttempt:
             return False
         log.warning("port %d was taken by another process", self.port)
         self._taken_ports |= {self.port}
-        self.port = None
         self._reserve_port()
         return True
 
@@ -176,6 +180,9 @@ class StartAttempt:
         if spare is not None and not move_in(spare, record.user_id, services.layout):
             services.spares.add(spare)
             spare = None
+        if spare is None and self._held is not None:
+            self.port = self._held
+            return self._launch(self._held)
         if spare is None:
             self._reserve_port()
             return None
@@ -194,7 +201,7 @@ class StartAttempt:
         return spare.process
 
     def _reserve_port(self) -> None:
-        record = self._record()
+        self.port, record = None, self._record()
         self._services.ports.tell(
             ReservePort(
                 user_id=record.user_id,

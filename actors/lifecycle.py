@@ -88,6 +88,8 @@ class Lifecycle:
         self._verdict: StartError | None = None
         self._ending = Ending(lambda: self.keeper.record, services, self._timers)
         self._oom_kills = 0
+        self._holds_port = False
+        """The port on record is kept for this user: nobody need be asked for it."""
         self.retries = Retries(user_id, services)
 
     def learn(self, fact: RunFact) -> None:
@@ -205,6 +207,7 @@ class Lifecycle:
             self._tell,
             run=run,
             binary=binary,
+            held=self.keeper.record.port if self._holds_port else None,
         )
 
     def _restart(self) -> None:
@@ -231,6 +234,7 @@ class Lifecycle:
 
     def _own(self, process: ManagedProcess) -> None:
         self.process, run = process, self._run
+        self._holds_port = True
         process.watch(lambda status: self._tell(ProcessExited(run=run, status=status)))
 
     def _ready(self, identity: str | None) -> None:
@@ -283,6 +287,7 @@ class Lifecycle:
 
     def _settle(self, status: Status, reason: str) -> None:
         self._look_away()
+        self._holds_port = False
         self._run += 1  # facts still on their way are about nothing any more
         now = self._services.clock.now()
         self.keeper.enter(status, reason, run=self._run, stopped_at=now, failure=None, **GONE)
@@ -364,6 +369,8 @@ class Lifecycle:
             except StartError as worse:
                 error = worse
         was_running = self.keeper.status is Status.RUNNING
+        if self._attempt is not None:
+            self._holds_port = self._attempt.port is not None
         self._look_away()
         delay = self.retries.failed(error, was_running=was_running)
         reason = f"{error.message}; {self.retries.outlook(delay)}"
