@@ -57,6 +57,7 @@ setup(
             "requests>=2.32,<3",
             "ruff>=0.17,<0.18",
             "schemathesis>=4.30,<5",
+            "trustme>=1.2,<2",
             "types-psutil>=6,<8",
             "types-requests>=2.32,<3",
             "types-waitress>=3.0,<4",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from pathlib import Path
@@ -98,12 +99,17 @@ class ApiServer(Server):
 
 
 class WakeServer(Server):
-    """Serves the doors: on a port of loopback, or on a socket file for this user only."""
+    """Serves the doors: on a port of loopback, or on a socket file for one account only."""
 
-    def __init__(self, app: Any, at: int | Path, *, threads: int) -> None:
-        """Bind; raise :class:`SettingsError` when that cannot be done."""
+    def __init__(
+        self, app: Any, at: int | Path, *, threads: int, account: tuple[int, int] | None = None
+    ) -> None:
+        """Bind; raise :class:`SettingsError` when that cannot be done.
+
+        A socket file is for the uid and gid of ``account``, or for the manager's own.
+        """
         if isinstance(at, Path):
-            listener = _listen_on_file(at)
+            listener = _listen_on_file(at, account)
         else:
             listener = listen("127.0.0.1", at, setting="PB_WAKE_PORT")
         super().__init__(app, listener, threads=threads, name="wake")
@@ -137,13 +143,15 @@ def listen(host: str, port: int, *, setting: str) -> socket.socket:
     return listener
 
 
-def _listen_on_file(path: Path) -> socket.socket:
+def _listen_on_file(path: Path, account: tuple[int, int] | None) -> socket.socket:
     """Take the place of a socket file that a former manager has left."""
     listener = socket.socket(socket.AF_UNIX)
     try:
         path.unlink(missing_ok=True)
         listener.bind(str(path))
         path.chmod(0o600)
+        if account is not None:
+            os.chown(path, *account)
         listener.listen()
     except OSError as error:
         listener.close()

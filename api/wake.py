@@ -43,7 +43,8 @@ def create_wake_app(bus: BusClient) -> falcon.App[falcon.Request, falcon.Respons
 def wake_servers(bus: BusClient, settings: Settings) -> list[WakeServer]:
     """Return a server for each place where doors ask; :class:`SettingsError` as they raise it."""
     app, places = create_wake_app(bus), settings.wake_places
-    return [WakeServer(app, place, threads=THREADS) for place in places]
+    account = settings.door_account
+    return [WakeServer(app, place, threads=THREADS, account=account) for place in places]
 
 
 class WakeSink:

@@ -33,7 +33,7 @@ global
     tune.bufsize 16384
     maxconn {maxconn}
     hard-stop-after 10s
-"""
+{account}"""
 _DEFAULTS = """
 defaults
     mode http
@@ -106,7 +106,9 @@ def configuration(settings: Settings) -> str:
     if secure:
         bind += f" ssl crt {_quoted(str(settings.door_certificate))} alpn h2,http/1.1"
     return (
-        _GLOBAL.format(socket=SOCKET, script=SCRIPT, maxconn=_most_connections())
+        _GLOBAL.format(
+            socket=SOCKET, script=SCRIPT, maxconn=_most_connections(), account=_account(settings)
+        )
         + _DEFAULTS.format(
             broken=_body(502, "The instance ended before it answered."),
             away=_body(503, "The instance does not answer just now."),
@@ -129,6 +131,14 @@ def configuration(settings: Settings) -> str:
             later=_answer(503, "The instance cannot be started now.", again="%[var(txn.again)]"),
         )
     )
+
+
+def _account(settings: Settings) -> str:
+    """Have it become somebody else, once it listens."""
+    if settings.door_account is None:
+        return ""
+    uid, gid = settings.door_account
+    return f"    uid {uid}\n    gid {gid}\n"
 
 
 def _superusers(settings: Settings) -> str:

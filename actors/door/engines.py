@@ -16,7 +16,7 @@ from typing import Protocol
 from actors.door.config import MAP, SCRIPT, SOCKET, WAKE_SOCKET, configuration
 from actors.door.routes import DoorActivity
 from actors.door.runtime import RuntimeSocket
-from actors.layout import Layout
+from actors.layout import PASSABLE, Layout
 from actors.process import LaunchSpec, run_program
 from bus.errors import SettingsError
 from bus.settings import Settings
@@ -78,6 +78,8 @@ class Haproxy(RuntimeSocket):
         certificate = settings.door_certificate
         if certificate is not None and not os.access(certificate, os.R_OK):
             raise SettingsError(f"PB_DOOR_CERTIFICATE={str(certificate)!r}: cannot be read")
+        if settings.door_account is not None:
+            self._folder.chmod(PASSABLE)  # so that it finds the socket on which it asks
         script = (resources.files("actors.door") / SCRIPT).read_text(encoding="utf-8")
         self._files = {CONFIGURATION: configuration(settings), SCRIPT: script}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +12,8 @@ from typing import ClassVar
 from bus.settings.fields import count, directory, one_of, port, setting, text
 from bus.settings.instances import InstanceSettings
 
+_ACCOUNTS = ("haproxy", "nobody")
+"""Who the door becomes when the manager is root: the first of these that there is."""
 _DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 
 
@@ -58,6 +62,18 @@ class GatewaySettings(InstanceSettings):
     def door_path(self) -> Path:
         """Where the door's files and sockets are."""
         return self.control_path / "door"
+
+    @property
+    def door_account(self) -> tuple[int, int] | None:
+        """The uid and gid that the door gets instead of root's; None: it has those it began with.
+
+        It needs root's for nothing but ports below 1024 and the certificate's file.
+        """
+        if self.door == "none" or os.geteuid() != 0:
+            return None
+        known = {account.pw_name: account for account in pwd.getpwall()}
+        found = next((known[name] for name in _ACCOUNTS if name in known), None)
+        return None if found is None else (found.pw_uid, found.pw_gid)
 
     @property
     def wake_places(self) -> list[int | Path]:

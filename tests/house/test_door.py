@@ -95,6 +95,14 @@ def test_who_is_inside_keeps_it_awake(manager: Manager) -> None:
     assert call(manager, "stream").status_code == 200
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="it has no more than its own rights anyway")
+def test_the_door_is_not_root(manager: Manager) -> None:
+    """What strangers speak to has no rights of root's."""
+    status = Path(f"/proc/{door_pid(manager)}/status").read_text()
+    (uids,) = [line.split()[1:] for line in status.splitlines() if line.startswith("Uid:")]
+    assert "0" not in uids
+
+
 def test_superusers_do_not_sign_in(manager: Manager) -> None:
     """However the path is written."""
     manager.api.run("ann")
