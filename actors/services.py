@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pykka
 
+from actors.backups.book import BackupBook
 from actors.breaker import FleetBreaker
 from actors.clock import Clock
 from actors.data.operator import Operator
@@ -55,6 +56,7 @@ class Services:
     spares: Spares
     isolation: Isolation
     usage: UsageBook
+    kept: BackupBook
     metrics: Metrics
     confinement: Confinement
     replicas: Replicas | None

@@ -181,6 +181,8 @@ class Supervisor(pykka.ThreadingActor):
         instances = {record.user_id: record.instance(layout) for record in page}
         if request.usage:
             instances = {key: self._services.usage.beside(one) for key, one in instances.items()}
+        if request.backups:
+            instances = {key: self._services.kept.beside(one) for key, one in instances.items()}
         if request.metadata:
             instances = {key: self._with_metadata(one) for key, one in instances.items()}
         return InstancesAnswer(

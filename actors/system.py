@@ -8,8 +8,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
+import msgspec
 import pykka
 
+from actors.backups.book import BackupBook
 from actors.backups.keeper import make_keeper
 from actors.breaker import WINDOW, FleetBreaker
 from actors.capability import Capabilities, Capability
@@ -104,6 +106,7 @@ class ActorSystem:
             lock = ManagerLock(self.layout.control / "manager.lock")
             stack.callback(lock.close)
             self.usage = UsageBook()
+            self.kept = BackupBook()
             self.store = Store(self.layout.registry)
             stack.callback(self.store.close)
             self.template = Template(settings.template_path, self.layout)
@@ -176,6 +179,7 @@ class ActorSystem:
             spares=Spares(),
             isolation=self.isolation,
             usage=self.usage,
+            kept=self.kept,
             metrics=self.metrics,
             confinement=self.confinement,
             replicas=self.replicas,
@@ -212,7 +216,7 @@ class ActorSystem:
         way through another thread.
         """
         if isinstance(request, GetInstance):
-            reply(as_known(self.store, self.layout, self.usage, request.user_id))
+            reply(as_known(self.store, self.layout, self.usage, self.kept, request.user_id))
             return
         owner = self._capabilities.owner(request) or self._supervisor
         if owner is None:
@@ -276,9 +280,14 @@ def _operator(settings: Settings, layout: Layout) -> Operator | None:
     )
 
 
-def as_known(store: Store, layout: Layout, usage: UsageBook, user_id: str) -> InstanceAnswer:
-    """Return the user's instance as the registry and the monitor have it, or none."""
+def as_known(
+    store: Store, layout: Layout, usage: UsageBook, kept: BackupBook, user_id: str
+) -> InstanceAnswer:
+    """Return the user's instance as registry, monitor and backups have it, or none."""
     record = store.get(user_id)
     if record is None:
         return InstanceAnswer(instance=None)
-    return InstanceAnswer(instance=usage.beside(record.instance(layout)))
+    instance = msgspec.structs.replace(
+        record.instance(layout), usage=usage.latest(user_id), **kept.of(user_id)
+    )
+    return InstanceAnswer(instance=instance)

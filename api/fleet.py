@@ -65,6 +65,10 @@ class UnavailableReply(msgspec.Struct, frozen=True, kw_only=True):
     message: str
 
 
+BACKUPS = frozenset({"last_backup", "last_proven_backup"})
+"""Fields that are told only where one of them is named."""
+
+
 class FleetResource:
     """The list of instances."""
 
@@ -81,6 +85,7 @@ class FleetResource:
             after=query.get("after", ""),
             usage=fields is not None and "usage" in fields,
             metadata=fields is not None and "metadata" in fields,
+            backups=fields is not None and not BACKUPS.isdisjoint(fields),
         )
         answer = self._bus.ask(request, InstancesAnswer)
         write(
@@ -171,8 +176,8 @@ OPERATIONS = (
             "after": Query(type=str, meaning="Only user ids after this one: `next` of the answer"),
             "fields": Query(
                 type=Annotated[str, msgspec.Meta(min_length=1)],
-                meaning="Which fields of each instance to tell, with commas between; `usage` is "
-                "told only where it is named here",
+                meaning="Which fields of each instance to tell, with commas between; `usage`, "
+                "`metadata`, `last_backup` and `last_proven_backup` are told only where named here",
             ),
         },
         replies={200: Reply(what="A page of them", body=InstancesReply)},

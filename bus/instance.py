@@ -51,6 +51,10 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     """When it was deleted; its data are kept for a while after that."""
     host: str | msgspec.UnsetType = msgspec.UNSET
     """In a cluster: the host that it is on."""
+    last_backup: datetime | msgspec.UnsetType | None = msgspec.UNSET
+    """As of when its data are in a backup; left out where nobody asked."""
+    last_proven_backup: datetime | msgspec.UnsetType | None = msgspec.UNSET
+    """As of when they are in one that PocketBase has run on; left out where nobody asked."""
     usage: Usage | msgspec.UnsetType | None = msgspec.UNSET
     """What it took of the machine when it was last looked at; left out where nobody asked."""
     metadata: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET

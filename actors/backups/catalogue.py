@@ -15,6 +15,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 
@@ -70,8 +71,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 class Catalogue:
     """The backups of all users, read once per user. From any thread."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, changed: Callable[[str, Iterable[Entry]], None]) -> None:
+        """``changed`` is told all entries of a user whenever they are others than before."""
         self._layout = layout
+        self._changed = changed
         self._lock = threading.Lock()
         self._entries: dict[str, dict[str, Entry]] = {}
         self._policies: dict[str, PolicyChange] = {}
@@ -110,6 +113,7 @@ class Catalogue:
             raise BackupError(f"The backups of {user_id} cannot be written: {error}") from error
         with self._lock:
             self._loaded(user_id)[entry.id] = entry
+            self._tell(user_id)
 
     def remove(self, user_id: str, entry: Entry) -> None:
         """Forget a backup: its entry first, so that it is never half there."""
@@ -121,6 +125,7 @@ class Catalogue:
         finally:
             with self._lock:
                 self._loaded(user_id).pop(entry.id, None)
+                self._tell(user_id)
 
     def policy(self, user_id: str) -> PolicyChange:
         """What was set for the user."""
@@ -143,6 +148,7 @@ class Catalogue:
         with self._lock:
             self._entries.pop(user_id, None)
             self._policies.pop(user_id, None)
+            self._changed(user_id, ())
 
     def sweep(self, before: float) -> None:
         """Remove what was never finished by ``before``, in seconds of the epoch."""
@@ -158,7 +164,11 @@ class Catalogue:
     def _loaded(self, user_id: str) -> dict[str, Entry]:
         if user_id not in self._entries:
             self._entries[user_id] = self._load(user_id)
+            self._tell(user_id)
         return self._entries[user_id]
+
+    def _tell(self, user_id: str) -> None:
+        self._changed(user_id, self._entries[user_id].values())
 
     def _load(self, user_id: str) -> dict[str, Entry]:
         folder = self.folder(user_id)

@@ -81,7 +81,7 @@ class BackupKeeper(pykka.ThreadingActor):
         super().__init__()
         self._services = services
         self._began = services.clock.now()
-        self._catalogue = Catalogue(services.layout)
+        self._catalogue = Catalogue(services.layout, services.kept.note)
         self._schedule = Schedule()
         self._jobs = Jobs(services.settings.backup_parallel, self._tell_me)
         self._prover = Prover(services)

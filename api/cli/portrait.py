@@ -29,6 +29,8 @@ def portrait(instance: Instance, now: datetime, past: Sequence[Transition]) -> I
         yield _line("up for", duration(instance.started_at, now))
     if instance.last_health_check is not None:
         yield _line("healthy", f"last {duration(instance.last_health_check, now)} ago")
+    if isinstance(instance.last_backup, datetime):
+        yield _line("backed up", _backups(instance, now))
     if isinstance(instance.usage, Usage):
         yield _line("takes", _usage(instance.usage))
     yield _line("restarts", str(instance.restarts))
@@ -42,6 +44,13 @@ def portrait(instance: Instance, now: datetime, past: Sequence[Transition]) -> I
         yield "lately"
         for step in past:
             yield f"  {clock_time(step.at)}  {step.status}: {one_line(step.reason)}"
+
+
+def _backups(instance: Instance, now: datetime) -> str:
+    assert isinstance(instance.last_backup, datetime)
+    proven = instance.last_proven_backup
+    told = f"{duration(proven, now)} ago" if isinstance(proven, datetime) else "none yet"
+    return f"last {duration(instance.last_backup, now)} ago; one that PocketBase has run on: {told}"
 
 
 def _usage(usage: Usage) -> str:

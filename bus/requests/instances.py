@@ -43,3 +43,5 @@ class ListInstances(Request, frozen=True, kw_only=True, tag=True):
     """Tell also what each takes of the machine."""
     metadata: bool = False
     """Tell also what the app has put beside each."""
+    backups: bool = False
+    """Tell also as of when each is in a backup, and in a proven one."""

@@ -13,6 +13,7 @@ import pykka
 import pytest
 
 from actors import proc
+from actors.backups.book import BackupBook
 from actors.breaker import FleetBreaker
 from actors.clock import FakeClock
 from actors.data.template import Template
@@ -134,6 +135,7 @@ class House:
             routes=Routes(),
             isolation=Isolation(self.settings, set()),
             usage=UsageBook(),
+            kept=BackupBook(),
             metrics=Metrics(),
             confinement=Confinement(self.settings, self.layout),
             replicas=make_replicas(self.settings, self.layout),
@@ -183,7 +185,13 @@ class House:
         caller = Caller()
         if isinstance(request, GetInstance):
             caller.answers.put(
-                as_known(self.store, self.layout, self.services.usage, request.user_id)
+                as_known(
+                    self.store,
+                    self.layout,
+                    self.services.usage,
+                    self.services.kept,
+                    request.user_id,
+                )
             )
             return caller
         self.supervisor.tell(Asked(request=request, reply=caller.answers.put))

@@ -46,9 +46,10 @@ def test_a_known_user_is_told_as_on_record(house: House) -> None:
     house.run()
     instance = house.ask(GetInstance(user_id="alice")).instance()
     assert instance.usage is None  # nobody has looked at it yet
-    assert msgspec.structs.replace(instance, usage=msgspec.UNSET) == house.record().instance(
-        house.layout
-    )
+    assert instance.last_backup is None
+    on_record = house.record().instance(house.layout)
+    beside = dict.fromkeys(("usage", "last_backup", "last_proven_backup"), msgspec.UNSET)
+    assert msgspec.structs.replace(instance, **beside) == on_record
 
 
 def test_a_listing_is_paged(fleet: House) -> None:

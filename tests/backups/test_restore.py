@@ -85,13 +85,18 @@ def test_a_backup_is_proven_beside_the_instance(manager: Manager) -> None:
     tenant_of(manager, "proof")
     pid = manager.api.instance("proof")["pid"]
     backups = Backups(manager, "proof")
+    assert manager.api.instance("proof")["last_backup"] is None
     backup = backups.make()
     assert backups.list()[0]["proven_at"] is None
+    at, shown = backups.list()[0]["taken_at"], manager.api.instance("proof")
+    assert (shown["last_backup"], shown["last_proven_backup"]) == (at, None)
     with manager.listen("proof") as listener:
         backups.done("POST", f"backups/{backup}/prove")
         assert listener.until_event(BackupProven).backup.id == backup
 
     assert backups.done("GET", "backups")["last_proven"] == backup
+    listed = manager.api.instances("?fields=last_proven_backup")["proof"]
+    assert listed == {"last_proven_backup": at}
     assert manager.api.instance("proof")["pid"] == pid
     assert list(manager.layout.proofs.iterdir()) == []
 

@@ -56,6 +56,14 @@ def test_one_that_runs_has_an_address_and_numbers() -> None:
     assert "CPU 1.5%, memory 20.0M, connections 3" in text
 
 
+def test_one_that_is_backed_up_says_how_old_that_is() -> None:
+    """The last backup, and the last one that is known to be of use."""
+    kept = msgspec.structs.replace(instance(), last_backup=NOW, last_proven_backup=None)
+    assert "last 3m 0s ago; one that PocketBase has run on: none yet" in told(kept)
+    proven = msgspec.structs.replace(kept, last_proven_backup=NOW - timedelta(hours=1))
+    assert "has run on: 1h 3m ago" in told(proven)
+
+
 def test_one_without_a_process_has_no_address() -> None:
     """A port that it had is nothing that can be called."""
     assert "http://" not in told(failed(Cause.KILLED))
