@@ -23,6 +23,7 @@ setup(
     },
     py_modules=["pblm", "run_all"],
     install_requires=[
+        "aiohttp>=3.11,<4",
         "bcrypt>=4.2,<6",
         "click>=8.2,<9",
         "falcon>=4.1,<5",

@@ -31,6 +31,7 @@ HOMES = {
     "zmq": ("bus/",),
     "pykka": ("actors/",),
     "falcon": ("api/",),
+    "aiohttp": ("api/gateway/",),
     "click": ("api/cli/",),
     "rich": ("api/cli/",),
     "waitress": ("api/",),
@@ -40,7 +41,7 @@ HOMES = {
     "subprocess": ("actors/process.py",),
     "obstore": ("actors/replication/place.py",),
     "sqlite3": ("actors/store.py", "actors/data/database.py"),
-    "asyncio": ("actors/clock.py", "actors/health.py", "actors/probe.py", "api/live/"),
+    "asyncio": ("actors/clock.py", "actors/health.py", "actors/probe.py", "api/live/", "api/gateway/"),
     "websockets": ("api/live/",),
     "time": ("bus/", "actors/clock.py", "actors/cluster/guard.py"),
 }

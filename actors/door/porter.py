@@ -301,6 +301,7 @@ class PorterDoor:
 
     def __init__(self, services: Services, engine: Engine) -> None:
         self._pid: int | None = None
+        self._counts = engine.counts
         self._porter = Porter.start(services, engine, self._own)
         self._porter.tell(Begin())
 
@@ -323,8 +324,8 @@ class PorterDoor:
             report({})
 
     def pids(self) -> tuple[int, ...]:
-        """The door's processes."""
-        return () if self._pid is None else (self._pid,)
+        """The door's processes, if they count themselves who is inside."""
+        return () if self._pid is None or not self._counts else (self._pid,)
 
     def close(self) -> None:
         """End the porter, and the door unless it is to go on."""

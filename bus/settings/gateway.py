@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from bus.settings.fields import count, directory, one_of, port, setting, text
+from bus.settings.fields import count, directory, is_loopback, one_of, port, refusal, setting, text
 from bus.settings.instances import InstanceSettings
 
 _ACCOUNTS = ("haproxy", "nobody")
@@ -32,8 +32,8 @@ class GatewaySettings(InstanceSettings):
 
     door: str = setting(
         "PB_DOOR",
-        "`none` or `haproxy`",
-        one_of("none", "haproxy"),
+        "`none`, `haproxy` or `builtin`",
+        one_of("none", "haproxy", "builtin"),
         "none",
     )
     domain: str = setting("PB_DOMAIN", "a domain in small letters", domain, "localhost")
@@ -58,6 +58,17 @@ class GatewaySettings(InstanceSettings):
     )
     wake_port: int | None = setting("PB_WAKE_PORT", "a port from 1 to 65535", port, None, "none")
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.door != "builtin":
+            return
+        if not is_loopback(self.door_host):
+            takes = "a loopback address with PB_DOOR=builtin, which strangers could tie up: "
+            raise refusal("PB_DOOR_HOST", self.door_host, takes + "set PB_DOOR=haproxy")
+        if self.door_certificate is not None:
+            takes = "nothing with PB_DOOR=builtin, which has no TLS: set PB_DOOR=haproxy"
+            raise refusal("PB_DOOR_CERTIFICATE", str(self.door_certificate), takes)
+
     @property
     def door_path(self) -> Path:
         """Where the door's files and sockets are."""
@@ -69,7 +80,7 @@ class GatewaySettings(InstanceSettings):
 
         It needs root's for nothing but ports below 1024 and the certificate's file.
         """
-        if self.door == "none" or os.geteuid() != 0:
+        if self.door != "haproxy" or os.geteuid() != 0:
             return None
         known = {account.pw_name: account for account in pwd.getpwall()}
         found = next((known[name] for name in _ACCOUNTS if name in known), None)

@@ -180,3 +180,13 @@ def test_what_does_not_go_with_spares_is_refused(other: dict[str, str]) -> None:
     """A spare begins as a seed, and keeps the uid and the limits that it was started with."""
     with pytest.raises(SettingsError, match="PB_SPARES='1': takes 0 with PB_"):
         Settings.from_environ({"PB_SPARES": "1", **other})
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("PB_DOOR_HOST", "0.0.0.0"), ("PB_DOOR_CERTIFICATE", "/etc/door.pem")]
+)
+def test_the_built_in_door_is_for_this_machine(name: str, text: str) -> None:
+    """Strangers need a door that stands more, and TLS one that has it."""
+    assert Settings.from_environ({"PB_DOOR": "haproxy", name: text})
+    with pytest.raises(SettingsError, match=f"{name}=.*PB_DOOR=builtin"):
+        Settings.from_environ({"PB_DOOR": "builtin", name: text})

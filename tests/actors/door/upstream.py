@@ -8,12 +8,23 @@ from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 
+Action = Callable[[socket.socket, bytes], None]
 HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello"
 
 
 def hello(connection: socket.socket, request: bytes) -> None:
     """Answer well."""
-    connection.sendall(HELLO)
+    connection.sendall(HELLO.removesuffix(b"hello") if request.startswith(b"HEAD ") else HELLO)
+
+
+def at_port(port: int) -> Action:
+    """Answer as the manager does whom a door asks: the instance is at that port."""
+    head = f"HTTP/1.1 200 OK\r\nX-PB-Port: {port}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+    def answer(connection: socket.socket, request: bytes) -> None:
+        connection.sendall(head.encode())
+
+    return answer
 
 
 def hang_up(connection: socket.socket, request: bytes) -> None:
@@ -23,15 +34,21 @@ def hang_up(connection: socket.socket, request: bytes) -> None:
 class Upstream:
     """Takes one connection after another, and does with each what it is to do."""
 
-    def __init__(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
+    def __init__(self, listener: socket.socket) -> None:
+        self._listener = listener
         self.requests: list[bytes] = []
         """The head of each request that came."""
-        self.plan: list[Callable[[socket.socket, bytes], None]] = []
-        """What to do with the next ones; after them all are answered well."""
+        self.plan: list[Action] = []
+        """What to do with the next ones."""
+        self.otherwise: Action = hello
+        """What to do with all after them."""
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self._listener.getsockname()[1])
 
     def _serve(self) -> None:
         while True:
@@ -45,7 +62,7 @@ class Upstream:
                 while b"\r\n\r\n" not in head and (more := connection.recv(65_536)):
                     head += more
                 self.requests.append(head)
-                (self.plan.pop(0) if self.plan else hello)(connection, head)
+                (self.plan.pop(0) if self.plan else self.otherwise)(connection, head)
 
     def __enter__(self) -> Upstream:
         return self

@@ -6,6 +6,7 @@ from pathlib import Path
 
 GOOD: list[tuple[str, str, str, object]] = [
     ("PB_DOOR", "haproxy", "door", "haproxy"),
+    ("PB_DOOR", "builtin", "door", "builtin"),
     ("PB_DOMAIN", "pb.example.com", "domain", "pb.example.com"),
     ("PB_DOOR_HOST", "0.0.0.0", "door_host", "0.0.0.0"),
     ("PB_DOOR_PORT", "443", "door_port", 443),

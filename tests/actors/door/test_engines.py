@@ -1,4 +1,4 @@
-"""HAProxy alone, with the configuration that the manager writes: what it refuses and repeats."""
+"""Each engine alone, launched as the manager launches it: what it refuses, and what it repeats."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from actors.door.engines import CONFIGURATION, Haproxy
+from actors.door.config import WAKE_SOCKET
+from actors.door.engines import CONFIGURATION, Engine, make_engine
 from actors.layout import Layout
 from bus.settings import Settings
-from tests.actors.door.upstream import Upstream, hang_up
+from tests.actors.door.upstream import Upstream, at_port, hang_up
 from tests.house.surroundings import PATIENCE, eventually
 from tests.ports import free_ports
 
@@ -22,7 +23,9 @@ HASTE = "200ms"
 
 
 class Alone:
-    """A HAProxy with one user, ``ann``."""
+    """A door with one user, ``ann``."""
+
+    kind = ""
 
     def __init__(self, port: int, upstream: Upstream) -> None:
         self.port = port
@@ -49,43 +52,62 @@ def read_status(caller: socket.socket) -> str:
 
 
 @contextmanager
-def haproxy(root: Path, **settings: str) -> Iterator[Alone]:
-    """Start it without a manager."""
+def alone(root: Path, **settings: str) -> Iterator[Alone]:
+    """Start a door without a manager."""
     port = free_ports(1)
-    given = {"PB_DOOR": "haproxy", "PB_DOOR_PORT": str(port), "PB_USER_DBS_PATH": str(root)}
-    known = Settings.from_environ(given | settings)
+    given = {"PB_DOOR_PORT": str(port), "PB_USER_DBS_PATH": str(root)} | settings
+    known = Settings.from_environ(given)
     layout = Layout(root=known.user_dbs_path, control=known.control_path)
     layout.prepare()
-    engine = Haproxy(known, layout)
-    with Upstream() as upstream:
-        spec = engine.launch({"ann": upstream.port})
-        assert spec.cwd is not None
-        hasty(spec.cwd / CONFIGURATION)
-        process = subprocess.Popen(spec.argv, env=dict(spec.env), cwd=spec.cwd)
-        try:
-            eventually(engine.answers, "HAProxy is up")
-            yield Alone(port, upstream)
-        finally:
-            process.kill()
-            process.wait()
+    engine = make_engine(known, layout)
+    assert engine is not None
+    asked = socket.socket(socket.AF_UNIX)
+    asked.bind(str(known.door_path / WAKE_SOCKET))
+    asked.listen()
+    upstream = Upstream(socket.create_server(("127.0.0.1", 0)))
+    manager = Upstream(asked)
+    manager.otherwise = at_port(upstream.port)
+    with upstream, manager, launched(engine, upstream.port):
+        yield Alone(port, upstream)
+
+
+@contextmanager
+def launched(engine: Engine, port: int) -> Iterator[None]:
+    """Run it as long as the ``with`` block does."""
+    spec = engine.launch({"ann": port})
+    assert spec.cwd is not None
+    hasty(spec.cwd / CONFIGURATION)
+    process = subprocess.Popen(spec.argv, env=dict(spec.env), cwd=spec.cwd)
+    try:
+        eventually(engine.answers, "it is up")
+        yield
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
 
 
 def hasty(file: Path) -> None:
-    """Have it lose its patience soon: ten seconds are too long for a test."""
-    text = file.read_text()
-    assert "timeout http-request 10s" in text
-    file.write_text(text.replace("timeout http-request 10s", f"timeout http-request {HASTE}"))
+    """Have HAProxy lose its patience soon: ten seconds are too long for a test."""
+    if file.exists():
+        text = file.read_text()
+        assert "timeout http-request 10s" in text
+        file.write_text(text.replace("timeout http-request 10s", f"timeout http-request {HASTE}"))
 
 
-@pytest.fixture(scope="module")
-def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alone]:
-    """Return a HAProxy that refuses superusers."""
-    with haproxy(tmp_path_factory.mktemp("d")) as tested:
+@pytest.fixture(scope="module", params=["haproxy", "builtin"])
+def door(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Alone]:
+    """Return a door of either kind, which refuses superusers."""
+    with alone(tmp_path_factory.mktemp("d"), PB_DOOR=request.param) as tested:
+        tested.kind = request.param
         yield tested
 
 
 def test_who_is_slow_on_purpose_is_cut_off(door: Alone) -> None:
     """A request that does not get finished holds no connection for longer than it is given."""
+    if door.kind == "builtin":
+        pytest.skip("it lets nobody but this machine's own users in")
     before = len(door.upstream.requests)
     with door.connect() as slow:
         slow.sendall(b"GET / HTTP/1.1\r\nHost: ann.localhost\r\nX: ")
@@ -123,6 +145,16 @@ def test_what_may_have_been_done_is_not_repeated(door: Alone, method: str, tried
     door.upstream.plan = []
 
 
+def test_the_callers_address_is_told_once(door: Alone) -> None:
+    """Whatever the caller claims."""
+    lies = ("X-Forwarded-For: 9.9.9.9", "x-forwarded-for: 8.8.8.8", "Forwarded: for=7.7.7.7")
+    assert " 200 " in door.say("GET / HTTP/1.1", *lies)
+    _, *lines = door.upstream.requests[-1].decode().lower().split("\r\n")
+    told = [line for line in lines if "forwarded" in line.partition(":")[0]]
+    assert sorted(told) == ["x-forwarded-for: 127.0.0.1", "x-forwarded-proto: http"]
+    assert "host: ann.localhost" in lines
+
+
 SIGNING_IN = (
     "/api/collections/_superusers/auth-with-password",
     "//api//collections/_SUPERUSERS/auth-with-otp",
@@ -148,7 +180,8 @@ def test_others_do(door: Alone, path: str) -> None:
     assert " 200 " in door.say(f"POST {path} HTTP/1.1", "Content-Length: 0")
 
 
-def test_superusers_sign_in_where_they_may(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["haproxy", "builtin"])
+def test_superusers_sign_in_where_they_may(tmp_path: Path, kind: str) -> None:
     """The operator decides."""
-    with haproxy(tmp_path, PB_DOOR_SUPERUSERS="allow") as door:
+    with alone(tmp_path, PB_DOOR=kind, PB_DOOR_SUPERUSERS="allow") as door:
         assert " 200 " in door.say(f"POST {SIGNING_IN[0]} HTTP/1.1", "Content-Length: 0")

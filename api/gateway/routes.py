@@ -1,0 +1,87 @@
+"""Where each user's instance answers, as the manager tells."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+
+from api.gateway.refusals import absent, later
+
+REMEMBERED = 2.0
+"""Seconds: ``max-age`` of ``/wake``."""
+DEADLINE = 20.0
+"""Seconds for which a request is held, over a start or while the manager is away."""
+PAUSE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    port: int | None
+    until: float
+
+
+class Routes:
+    """Asks the manager, once however many wait for the same user."""
+
+    def __init__(self, wake_socket: Path) -> None:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.UnixConnector(str(wake_socket), limit=0),
+            timeout=aiohttp.ClientTimeout(total=DEADLINE + 5),
+        )
+        self._known: dict[str, _Known] = {}
+        self._asking: dict[str, asyncio.Task[int]] = {}
+
+    def known(self, label: str) -> int | None:
+        """Return the port as it was told a moment ago; None: ask.
+
+        Raises :class:`Refusal` when nobody was there a moment ago.
+        """
+        known = self._known.get(label)
+        if known is None or known.until < asyncio.get_running_loop().time():
+            return None
+        if known.port is None:
+            raise absent()
+        return known.port
+
+    async def find(self, label: str) -> int:
+        """Return the port on which the user's instance answers now; it is woken for that.
+
+        Raises :class:`Refusal`.
+        """
+        task = self._asking.get(label)
+        if task is None:
+            task = self._asking[label] = asyncio.create_task(self._ask(label))
+            task.add_done_callback(lambda _: self._asking.pop(label, None))
+        return await asyncio.shield(task)
+
+    async def close(self) -> None:
+        """Ask nothing any more."""
+        await self._session.close()
+
+    async def _ask(self, label: str) -> int:
+        loop = asyncio.get_running_loop()
+        last = loop.time() + DEADLINE
+        while loop.time() < last:
+            try:
+                async with self._session.get(
+                    "http://manager/wake", params={"user": label}
+                ) as answer:
+                    return self._take(label, answer)
+            except aiohttp.ClientError:  # the manager is away
+                await asyncio.sleep(PAUSE)
+        raise later("1")
+
+    def _take(self, label: str, answer: aiohttp.ClientResponse) -> int:
+        until = asyncio.get_running_loop().time() + REMEMBERED
+        if answer.status == 200:
+            port = int(answer.headers["X-PB-Port"])
+            self._known[label] = _Known(port, until)
+            return port
+        if answer.status == 403:
+            self._known[label] = _Known(None, until)
+            raise absent()
+        self._known.pop(label, None)
+        raise later(answer.headers.get("Retry-After", "1"))
