@@ -41,7 +41,13 @@ HOMES = {
     "subprocess": ("actors/process.py",),
     "obstore": ("actors/replication/place.py",),
     "sqlite3": ("actors/store.py", "actors/data/database.py"),
-    "asyncio": ("actors/clock.py", "actors/health.py", "actors/probe.py", "api/live/", "api/gateway/"),
+    "asyncio": (
+        "actors/clock.py",
+        "actors/health.py",
+        "actors/probe.py",
+        "api/live/",
+        "api/gateway/",
+    ),
     "websockets": ("api/live/",),
     "time": ("bus/", "actors/clock.py", "actors/cluster/guard.py"),
 }
