@@ -41,6 +41,7 @@ from bus.events import ActorReplaced
 from bus.instance import Instance
 from bus.requests import (
     CloneInstance,
+    GetCluster,
     GetHealth,
     GetMetadata,
     InitInstance,
@@ -141,6 +142,8 @@ class Supervisor(pykka.ThreadingActor):
             case UserRequest(user_id=user_id):
                 self._check_known(user_id)
                 self._pass_on(user_id, asked)
+            case GetCluster():
+                raise NotFound("This host is on its own: PB_CLUSTER_ETCD is not set")
             case _:
                 raise InternalError(f"Nobody knows {type(request).__name__}")
 

@@ -13,6 +13,7 @@ import falcon.inspect
 from api import problems
 from api.access import AccessResource
 from api.backups import add_backups
+from api.cluster import ClusterResource
 from api.dashboard.resource import DashboardResource
 from api.fleet import FleetResource, HealthResource
 from api.guard import Guard
@@ -87,6 +88,7 @@ def _add_calls_about_a_user(app: App, bus: BusClient, settings: Settings, metric
 def _add_calls_about_all(app: App, bus: BusClient, metrics: Metrics) -> None:
     app.add_route("/api/fleet", MonitorResource(bus), suffix="fleet")
     app.add_route("/api/rollout", RolloutResource(bus))
+    app.add_route("/api/cluster", ClusterResource(bus))
     app.add_route("/api/pb_instances", FleetResource(bus))
     app.add_route("/health/pb", HealthResource(bus))
     app.add_route("/metrics", MetricsResource(metrics))

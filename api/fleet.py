@@ -13,7 +13,7 @@ from api.input import read_count, read_query
 from api.openapi.operation import Operation, Query, Reply
 from api.openapi.schemas import REF
 from api.replies import write
-from bus.answers import HealthAnswer, InstancesAnswer
+from bus.answers import HealthAnswer, HostHealth, InstancesAnswer
 from bus.client import BusClient
 from bus.errors import InvalidRequest, Unavailable
 from bus.instance import Instance
@@ -45,6 +45,8 @@ class InstancesReply(msgspec.Struct, frozen=True, kw_only=True):
     """How many match in all."""
     next: str | None
     """What ``after`` takes for the next page; null: this is the last one."""
+    unreachable_hosts: list[str] | msgspec.UnsetType = msgspec.UNSET
+    """In a cluster: the hosts whose instances are not among them, as they did not answer."""
 
 
 class HealthReply(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +58,10 @@ class HealthReply(msgspec.Struct, frozen=True, kw_only=True):
     timestamp: datetime
     disk_free_bytes: int
     disk_low: bool
+    hosts: dict[str, HostHealth] | msgspec.UnsetType = msgspec.UNSET
+    """In a cluster: each host by itself; the rest is of all that answer together."""
+    unreachable_hosts: list[str] | msgspec.UnsetType = msgspec.UNSET
+    """In a cluster: those that did not answer."""
 
 
 class UnavailableReply(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,6 +101,7 @@ class FleetResource:
                 count=len(answer.instances),
                 total=answer.total,
                 next=answer.next,
+                unreachable_hosts=answer.unreachable_hosts,
             ),
         )
 
@@ -123,6 +130,8 @@ class HealthResource:
                 timestamp=answer.at,
                 disk_free_bytes=answer.disk_free_bytes,
                 disk_low=answer.disk_low,
+                hosts=answer.hosts,
+                unreachable_hosts=answer.unreachable_hosts,
             ),
         )
 

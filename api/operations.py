@@ -5,6 +5,7 @@ from __future__ import annotations
 from api import (
     access,
     backups_described,
+    cluster,
     fleet,
     logs,
     metrics,
@@ -32,6 +33,7 @@ OPERATIONS = (
     *metrics.OPERATIONS,
     *probes.OPERATIONS,
     *rollout.OPERATIONS,
+    *cluster.OPERATIONS,
     *dashboard.OPERATIONS,
     *resource.OPERATIONS,
 )

@@ -35,6 +35,7 @@ def write(resp: falcon.Response, body: msgspec.Struct) -> None:
     resp.content_type = falcon.MEDIA_JSON
     if isinstance(body, Answer):
         members = {name: getattr(body, name) for name in body.__struct_fields__ if name != "v"}
-        resp.data = msgspec.json.encode(members)
+        told = {name: each for name, each in members.items() if each is not msgspec.UNSET}
+        resp.data = msgspec.json.encode(told)
     else:
         resp.data = msgspec.json.encode(body)

@@ -17,7 +17,7 @@ from bus import codec
 from bus.answers import EventsAnswer, InstancesAnswer
 from bus.client import BusClient
 from bus.errors import PblmError, Unavailable
-from bus.events import Event, Heartbeat, InstanceEvent, ManagerEvent, UsageSampled
+from bus.events import Event, Heartbeat, HostConnected, InstanceEvent, ManagerEvent, UsageSampled
 from bus.instance import Instance
 from bus.requests import GetEvents, ListInstances
 
@@ -34,6 +34,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     epoch: str
     seq: int
     instances: dict[str, Instance]
+    unreachable_hosts: list[str] = []
+    """In a cluster: the hosts whose instances are not among them, as they did not answer."""
 
 
 Update = Snapshot | InstanceEvent | ManagerEvent | UsageSampled | Heartbeat
@@ -150,6 +152,8 @@ class Subscriber:
                 self._catch_up()
             elif event.seq == expected:
                 self._deliver(event)
+                if isinstance(event, HostConnected):
+                    self._begin_anew()
             if isinstance(event, UsageSampled) and self._user_id in (None, event.user_id):
                 self._pending.append(event)
         except Unavailable as error:
@@ -177,15 +181,18 @@ class Subscriber:
 
     def _begin_anew(self) -> None:
         head = self._client.ask(GetEvents(epoch="", after=0), EventsAnswer)
-        instances = self._list()
+        instances, unreachable = whole_fleet(self._client)
+        if self._user_id is not None:
+            instances = {key: each for key, each in instances.items() if key == self._user_id}
         self._epoch, self._seq = head.epoch, head.head
-        self._pending.append(Snapshot(epoch=head.epoch, seq=head.head, instances=instances))
-
-    def _list(self) -> dict[str, Instance]:
-        instances = all_instances(self._client)
-        if self._user_id is None:
-            return instances
-        return {key: value for key, value in instances.items() if key == self._user_id}
+        self._pending.append(
+            Snapshot(
+                epoch=head.epoch,
+                seq=head.head,
+                instances=instances,
+                unreachable_hosts=unreachable,
+            )
+        )
 
 
 def all_instances(client: BusClient, *, usage: bool = False) -> dict[str, Instance]:
@@ -193,10 +200,17 @@ def all_instances(client: BusClient, *, usage: bool = False) -> dict[str, Instan
 
     With ``usage`` each tells what it takes of the machine.
     """
+    return whole_fleet(client, usage=usage)[0]
+
+
+def whole_fleet(client: BusClient, *, usage: bool = False) -> tuple[dict[str, Instance], list[str]]:
+    """As :func:`all_instances`; with it the hosts of a cluster that did not answer for theirs."""
     instances: dict[str, Instance] = {}
+    unreachable: set[str] = set()
     after: str | None = ""
     while after is not None:
         page = client.ask(ListInstances(after=after, usage=usage), InstancesAnswer)
         instances.update(page.instances)
+        unreachable.update(page.unreachable_hosts or ())
         after = page.next
-    return instances
+    return instances, sorted(unreachable)

@@ -35,6 +35,7 @@ COMMANDS: dict[str, str] = {
     "backup": "api.cli.backups:backup",
     "backups": "api.cli.backups:backups",
     "restore": "api.cli.backups:restore",
+    "cluster": "api.cli.cluster:cluster",
     "ready": "api.cli.ready:ready",
     "completion": "api.cli.completion:completion",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 
 import click
@@ -16,7 +17,7 @@ from bus.errors import NotFound
 from bus.instance import Instance
 from bus.requests import GetHealth, GetHistory, GetInstance
 from bus.states import Status
-from bus.subscriber import all_instances
+from bus.subscriber import whole_fleet
 from bus.usage import Usage
 
 LATELY = 10
@@ -34,13 +35,31 @@ HEADING = ("USER", "STATUS", "PORT", "PID", "CPU", "MEMORY", "UPTIME", "RESTARTS
 def ls(status: str | None, as_json: bool) -> None:
     """List the instances."""
     with manager() as bus:
-        found = all_instances(bus, usage=True)
+        found, unreachable = whole_fleet(bus, usage=True)
         now = bus.ask(GetHealth(), HealthAnswer).at
     instances = {key: each for key, each in found.items() if status in (None, each.status)}
     if as_json:
-        tell_json({"instances": instances, "count": len(instances)})
+        named = {"unreachable_hosts": unreachable} if unreachable else {}
+        tell_json({"instances": instances, "count": len(instances)} | named)
+        return
+    _tell_table([*instances.values()], now)
+    for host in unreachable:
+        tell(f"host {host} does not answer: its instances are not in the list")
+
+
+def _tell_table(instances: list[Instance], now: datetime) -> None:
+    """With the host of each, where there are several."""
+    if any(each.host for each in instances):
+        heading = (HEADING[0], "HOST", *HEADING[1:])
+        rows = [(row[0], each.host or "-", *row[1:]) for each, row in _rows(instances, now)]
+        tell_table(heading, rows)
     else:
-        tell_table(HEADING, [_row(each, now) for each in instances.values()])
+        tell_table(HEADING, [row for _, row in _rows(instances, now)])
+
+
+def _rows(instances: list[Instance], now: datetime) -> Iterator[tuple[Instance, tuple[str, ...]]]:
+    for each in instances:
+        yield each, _row(each, now)
 
 
 def _row(each: Instance, now: datetime) -> tuple[str, ...]:

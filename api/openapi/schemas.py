@@ -102,7 +102,7 @@ def _strip(schema: dict[str, Any]) -> None:
     """An answer of the bus loses over HTTP what only the bus needs."""
     for name in ("type", "v"):
         schema["properties"].pop(name, None)
-    schema["required"] = [*schema["properties"]]
+    schema["required"] = [each for each in schema["required"] if each in schema["properties"]]
 
 
 def _references(schema: Any) -> set[str]:

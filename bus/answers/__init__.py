@@ -12,11 +12,12 @@ from bus.answers.backups import (
     BackupsAnswer,
 )
 from bus.answers.base import Answer
+from bus.answers.cluster import ClusterAnswer, ClusterHost
 from bus.answers.error import ErrorAnswer
 from bus.answers.instances import InstanceAnswer, InstancesAnswer
 from bus.answers.logs import LogAnswer
-from bus.answers.manager import EventsAnswer, HealthAnswer
-from bus.answers.monitor import FleetAnswer, HistoryAnswer, UsageAnswer
+from bus.answers.manager import EventsAnswer, HealthAnswer, HostHealth
+from bus.answers.monitor import FleetAnswer, HistoryAnswer, HostFleet, UsageAnswer
 from bus.answers.replication import ReplicaAnswer, ReplicaGeneration
 from bus.answers.sleep import SleepAnswer
 from bus.answers.versions import RolloutAnswer
@@ -40,6 +41,7 @@ AnyAnswer = (
     | BackupAnswer
     | BackupFileAnswer
     | BackupsAnswer
+    | ClusterAnswer
 )
 
 __all__ = [
@@ -48,11 +50,15 @@ __all__ = [
     "BackupAnswer",
     "BackupFileAnswer",
     "BackupsAnswer",
+    "ClusterAnswer",
+    "ClusterHost",
     "ErrorAnswer",
     "EventsAnswer",
     "FleetAnswer",
     "HealthAnswer",
     "HistoryAnswer",
+    "HostFleet",
+    "HostHealth",
     "InstanceAnswer",
     "InstancesAnswer",
     "LogAnswer",

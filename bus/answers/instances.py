@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from bus.answers.base import Answer
 from bus.instance import Instance
 
@@ -18,3 +20,5 @@ class InstancesAnswer(Answer, frozen=True, kw_only=True, tag=True):
     instances: dict[str, Instance]
     total: int
     next: str | None
+    unreachable_hosts: list[str] | msgspec.UnsetType = msgspec.UNSET
+    """In a cluster: the hosts whose instances are not among them, as they did not answer."""

@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import msgspec
+
 from bus.answers.base import Answer
 from bus.events import NumberedEvent
+
+
+class HostHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """How one host of a cluster is."""
+
+    total_instances: int
+    running_instances: int
+    disk_free_bytes: int
+    disk_low: bool
 
 
 class HealthAnswer(Answer, frozen=True, kw_only=True, tag=True):
@@ -18,6 +29,10 @@ class HealthAnswer(Answer, frozen=True, kw_only=True, tag=True):
     at: datetime
     registry_problem: str | None = None
     """Why the registry cannot be written; null: it can, or nobody tried."""
+    hosts: dict[str, HostHealth] | msgspec.UnsetType = msgspec.UNSET
+    """In a cluster: each host by itself; the rest is of all that answer together."""
+    unreachable_hosts: list[str] | msgspec.UnsetType = msgspec.UNSET
+    """In a cluster: those that did not answer."""
 
 
 class EventsAnswer(Answer, frozen=True, kw_only=True, tag=True):

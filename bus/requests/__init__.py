@@ -27,6 +27,7 @@ from bus.requests.backups import (
     UndoRestore,
 )
 from bus.requests.base import Request, UserRequest
+from bus.requests.cluster import GetCluster
 from bus.requests.instances import MAX_PAGE, GetInstance, InitInstance, ListInstances, StopInstance
 from bus.requests.logs import MAX_LOG_CURSOR, MAX_LOG_LINES, MAX_LOG_WAIT, ReadLog
 from bus.requests.manager import GetEvents, GetHealth
@@ -75,6 +76,7 @@ AnyRequest = (
     | PutBackupPolicy
     | RestoreBackup
     | UndoRestore
+    | GetCluster
 )
 
 __all__ = [
@@ -93,6 +95,7 @@ __all__ = [
     "DeleteBackup",
     "DeleteInstance",
     "FindBackup",
+    "GetCluster",
     "GetEvents",
     "GetFleet",
     "GetHealth",

@@ -23,7 +23,7 @@ from api.problems import HTTP_STATUS
 from api.rollout import RolloutBody
 from api.users import InitBody
 from bus import codec, states
-from bus.answers import AnyAnswer, FleetAnswer
+from bus.answers import AnyAnswer, FleetAnswer, HostFleet
 from bus.backup import PolicyChange
 from bus.causes import REMEDY
 from bus.client import BusClient
@@ -82,6 +82,8 @@ def http_status(cls: type[PblmError]) -> str:
 
 
 def default_of(field: msgspec.structs.FieldInfo) -> str:
+    if field.default is msgspec.UNSET:
+        return "left out"
     return "required" if field.required else msgspec.json.encode(field.default).decode()
 
 
@@ -254,7 +256,7 @@ def test_every_field_of_an_instance_is_in_the_reference() -> None:
     [
         ("Usage", [Usage, UsagePoint]),
         ("History", [Transition]),
-        ("The fleet", [FleetAnswer, Machine, ManagerProcess]),
+        ("The fleet", [FleetAnswer, Machine, ManagerProcess, HostFleet]),
     ],
 )
 def test_every_field_of_what_is_measured_is_in_the_reference(

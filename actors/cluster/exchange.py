@@ -1,0 +1,112 @@
+"""Exchange: what goes between this host and the others, requests and events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import msgspec
+
+from actors.cluster.directory import Directory
+from actors.cluster.fleet import FleetReads
+from actors.cluster.forwarding import Forwarder
+from bus.events import Event, HostConnected, HostDisconnected, Origin
+from bus.local import Handler, Reply
+from bus.peers.bus import PeerBus
+from bus.peers.messages import Call, Mind, Peer, PeerReply
+from bus.requests import (
+    AnyRequest,
+    GetCluster,
+    GetFleet,
+    GetHealth,
+    ListInstances,
+    Request,
+    UserRequest,
+)
+
+
+class Exchange(Mind):
+    """A layer around what serves this host: the same is asked, and answered, on every host.
+
+    Owns the sockets between the hosts. Nothing here ever waits.
+    """
+
+    def __init__(
+        self,
+        *,
+        cluster: str,
+        directory: Directory,
+        peers: PeerBus,
+        serve: Handler,
+        publish: Callable[[Event], None],
+        now: Callable[[], datetime],
+    ) -> None:
+        """``serve`` answers on this host alone; ``publish`` tells those who listen to it."""
+        self._directory = directory
+        self._peers = peers
+        self._serve = serve
+        self._publish = publish
+        self._now = now
+        self._forwarder = Forwarder(directory, peers, serve)
+        self._fleet = FleetReads(cluster, directory, peers, serve)
+
+    def start(self) -> None:
+        """Speak with the other hosts from now on."""
+        self._peers.start(self)
+        self._directory.listen(self._follow)
+        self._follow()
+
+    def close(self) -> None:
+        """Speak with nobody any more."""
+        self._peers.close()
+        self._forwarder.close()
+
+    def handle(self, request: Request, reply: Reply) -> None:
+        """Have a request answered by whom it is for. Raises what this host answers at once."""
+        match request:
+            case ListInstances():
+                self._fleet.instances(request, reply)
+            case GetHealth(write=False):
+                self._fleet.health(request, reply)
+            case GetFleet():
+                self._fleet.numbers(request, reply)
+            case GetCluster():
+                reply(self._fleet.cluster())
+            case UserRequest():
+                self._forwarder.handle(request, reply)
+            case _:
+                self._serve(request, reply)
+
+    def announce(self, event: Event) -> None:
+        """Tell everybody, here and on the other hosts, what happened on this one."""
+        marked = msgspec.structs.replace(event, host=self._directory.host)
+        self._publish(marked)
+        self._peers.publish(marked)
+
+    def serve(self, call: Call, request: AnyRequest, reply: PeerReply) -> None:
+        """Answer another host."""
+        if isinstance(request, UserRequest):
+            self._forwarder.take(call, request, reply)
+        else:
+            self._serve(request, reply)
+
+    def hear(self, event: Event, origin: Origin) -> None:
+        """Tell those who listen here what another host told."""
+        self._publish(msgspec.structs.replace(event, host=origin.host, origin=origin))
+
+    def connected(self, host: str) -> None:
+        """Tell those who listen here to take a fresh picture."""
+        reason, here = f"Host {host} is heard", self._directory.host
+        self._publish(HostConnected(at=self._now(), host=here, peer=host, reason=reason))
+
+    def disconnected(self, host: str, reason: str) -> None:
+        """Tell those who listen here."""
+        told, here = f"Host {host}: {reason}", self._directory.host
+        self._publish(HostDisconnected(at=self._now(), host=here, peer=host, reason=told))
+
+    def _follow(self) -> None:
+        self._peers.meet(
+            Peer(host=name, bus=host.bus, events=host.events, curve=host.curve)
+            for name, host in self._directory.hosts().items()
+            if name != self._directory.host and host.curve
+        )

@@ -1,0 +1,42 @@
+"""Answers: the cluster."""
+
+from __future__ import annotations
+
+import msgspec
+
+from bus.answers.base import Answer
+
+
+class ClusterHost(msgspec.Struct, frozen=True, kw_only=True):
+    """One host of the cluster."""
+
+    member: bool
+    """Whether it is among the hosts; else it was lost, and has users that nobody has taken yet."""
+    heard: bool
+    """Whether the host that answers hears it."""
+    users: int
+    """How many users it owns."""
+    capacity: int | None
+    """Its weight beside the others; null: it is not there."""
+    draining: bool
+    """Whether it gets nobody new."""
+    version: str | None
+    """Of its manager."""
+    http: str | None
+    """Where its API is."""
+
+
+class ClusterAnswer(Answer, frozen=True, kw_only=True, tag=True):
+    """To ``GetCluster``, as the host that answers knows it."""
+
+    name: str
+    """Of the cluster."""
+    host: str
+    """Who answers."""
+    hosts: dict[str, ClusterHost]
+    users: int
+    """How many users the cluster has."""
+    states: dict[str, int]
+    """How many places are in each state."""
+    problems: dict[str, str]
+    """Users that a person has to look after, and why."""
