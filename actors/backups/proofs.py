@@ -11,6 +11,7 @@ import msgspec
 
 from actors.backups.catalogue import Catalogue, Entry
 from actors.backups.jobs import Jobs
+from actors.backups.progress import progress_of
 from actors.backups.workshop import Workshop
 from actors.facts import Reply
 from actors.services import Services
@@ -53,6 +54,7 @@ class Proofs:
     def prove(self, user_id: str, entry: Entry, reply: Reply) -> None:
         """Begin a trial; raise :class:`Conflict` while something else is done for the user."""
         self._jobs.take([user_id], "A proof")
+        progress_of(self._services, user_id, "proof")("PocketBase is run on it")
         record = self._services.store.get(user_id)
         uid = None if record is None else record.uid
 

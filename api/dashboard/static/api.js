@@ -66,6 +66,37 @@ export class Api {
     return this.#ask(`${path(user)}/stop_pb`, { method: "POST" });
   }
 
+  backups(user) {
+    return this.#ask(`${path(user)}/backups`);
+  }
+
+  backUp(user) {
+    return this.#ask(`${path(user)}/backups?wait=0`, { method: "POST" });
+  }
+
+  prove(user, backup) {
+    return this.#ask(`${path(user)}/backups/${encodeURIComponent(backup)}/prove?wait=0`, { method: "POST" });
+  }
+
+  restore(user, backup) {
+    return this.#ask(`${path(user)}/backups/${encodeURIComponent(backup)}/restore?wait=0`, { method: "POST" });
+  }
+
+  undoRestore(user) {
+    return this.#ask(`${path(user)}/undo_restore?wait=0`, { method: "POST" });
+  }
+
+  confirmRestore(user) {
+    return this.#ask(`${path(user)}/confirm_restore?wait=0`, { method: "POST" });
+  }
+
+  /** Where a browser finds the file of a backup. A link carries no token: with one it is fetched here first. */
+  async backupLink(user, backup) {
+    const url = `${path(user)}/backups/${encodeURIComponent(backup)}`;
+    if (this.token === null) return url;
+    return URL.createObjectURL(await (await this.#fetch(url)).blob());
+  }
+
   /** The last lines of the log; or, with `cursor`, what follows, waited for up to `wait` seconds. */
   async log(user, { tail = 0, cursor = null, wait = 0, signal }) {
     const query = cursor === null ? `tail=${tail}` : `after=${encodeURIComponent(cursor)}&wait=${wait}`;

@@ -5,9 +5,14 @@ import { STATUSES, statusOf } from "./status.js";
 const RECENT = 60; // changes that are kept for "Just happened"
 const POINTS = 30; // samples kept per instance: five minutes at one in ten seconds
 
+const OPERATIONS = { backup: "Backing up", proof: "Trying", restore: "Restoring", import: "Importing" };
+const BACKUPS = ["backup_finished", "backup_failed", "backup_proven", "backup_unprovable", "instance_restored", "restore_failed"];
+const FAILED = ["backup_failed", "backup_unprovable", "restore_failed"];
+
 export class Fleet {
   instances = new Map();
   usage = new Map(); // user -> { latest, points: [{cpu, memory}] }
+  backups = new Map(); // user -> { news, stage, problem }: what was told of the backups
   recent = []; // newest first: { at, user, status, text, cause }
   machine = null; // what /api/fleet says
   totals = []; // {cpu, memory} of all instances, one per look at the machine
@@ -56,10 +61,12 @@ export class Fleet {
         this.#drop(message.user_id);
         this.#put(message.instance);
         break;
-      case "backup_progressed":
-        break; // too much to tell: how it ends is told
+      case "backup_progressed": // too much to tell all: how it ends is told
+        this.#takeBackup(message.user_id, `${OPERATIONS[message.operation]}: ${message.stage} …`, "");
+        break;
       default: // whatever later capabilities tell: an instance that comes with it is as it is now
         if (message.instance) this.#put(message.instance);
+        if (BACKUPS.includes(message.event)) this.#takeBackup(message.user_id, "", FAILED.includes(message.event) ? message.reason : "");
         this.#note(message);
     }
     if (message.epoch === this.epoch) this.seq = Math.max(this.seq, message.seq);
@@ -131,6 +138,12 @@ export class Fleet {
       if (known.points.length > POINTS) known.points.shift();
     }
     this.usage.set(user, known);
+  }
+
+  /** `news` rises whenever the list of the user's backups may be another one. */
+  #takeBackup(user, stage, problem) {
+    const news = (this.backups.get(user)?.news ?? 0) + (stage ? 0 : 1);
+    this.backups.set(user, { news, stage, problem });
   }
 
   #remember({ at, user_id: user, old, status, reason, instance }) {
