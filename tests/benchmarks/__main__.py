@@ -17,6 +17,7 @@ from types import FrameType
 
 from bus.settings import find_pocketbase
 from tests.benchmarks import (
+    boot,
     burst,
     bus_reads,
     ends,
@@ -44,6 +45,7 @@ ROWS: Measures = {
     "fleet": fleet.measure,
     "idle": idle.measure,
     "sleeping": sleeping.measure,
+    "boot": boot.measure,
 }
 
 

@@ -15,7 +15,7 @@ LEAST_SHARE = 0.9
 
 def measure(plan: Plan) -> list[Row]:
     """Each round has users of its own: started as new ones, then again as known ones."""
-    count = plan.counts.fleet
+    count = plan.counts.crowd
     new: list[float] = []
     known: list[float] = []
     bare_new: list[float] = []

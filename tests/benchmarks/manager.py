@@ -103,6 +103,11 @@ class Manager:
         self._child.kill()
         self._child.wait()
 
+    def crash(self) -> None:
+        """End everything at once, as when the machine's power fails."""
+        self.kill()
+        _kill_users_of(self._root)
+
     def launch(self) -> None:
         """Start it again; return when its API answers."""
         self._start()

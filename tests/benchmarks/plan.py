@@ -22,6 +22,8 @@ class Counts:
     rounds_of_peers: int
     burst: int
     sleeping: int
+    crowd: int
+    """As many are started at once, and by a boot."""
     day_seconds: float
     visits: int
     """Of that simulated day."""
@@ -38,6 +40,7 @@ FULL = Counts(
     rounds_of_peers=20,
     burst=20_000,
     sleeping=10_000,
+    crowd=500,
     day_seconds=240,
     visits=3000,
 )
@@ -52,6 +55,7 @@ QUICK = Counts(
     rounds_of_peers=3,
     burst=2_000,
     sleeping=1_000,
+    crowd=20,
     day_seconds=20,
     visits=150,
 )

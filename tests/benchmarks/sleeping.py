@@ -50,18 +50,22 @@ def measure(plan: Plan) -> list[Row]:
 def _launch(plan: Plan, count: int) -> tuple[float, float]:
     """Return the manager's memory in MiB, and the seconds until its API answers."""
     apart = Plan(root=plan.root / f"of{count}", binary=plan.binary, counts=plan.counts)
-    root = apart.root / "managed"
+    register(apart.root / "managed", count)
+    began = time.perf_counter()
+    with Manager(apart, PB_SEEDS="0") as manager:
+        seconds = time.perf_counter() - began
+        time.sleep(SETTLE)
+        return _resident(manager.pid), seconds
+
+
+def register(root: Path, count: int) -> None:
+    """Have so many users known who are asleep, while no manager serves ``root``."""
     layout = Layout(root=root, control=root / ".pblm")
     layout.prepare()
     store = Store(layout.registry)
     for number in range(count):
         store.put(_sleeper(number))
     store.close()
-    began = time.perf_counter()
-    with Manager(apart, PB_SEEDS="0") as manager:
-        seconds = time.perf_counter() - began
-        time.sleep(SETTLE)
-        return _resident(manager.pid), seconds
 
 
 def _sleeper(number: int) -> Record:

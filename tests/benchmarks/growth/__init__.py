@@ -1,0 +1,1 @@
+"""How what the manager takes grows with the number of instances."""
