@@ -7,11 +7,10 @@ import dataclasses
 import functools
 import importlib
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import msgspec
-import pytest
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("bus", "actors", "api")
@@ -66,12 +65,13 @@ EVERYTHING = [*PRODUCT, "setup.py", *files("tests")]
 
 
 @functools.cache
-def parse(file: str) -> ast.Module:
-    return ast.parse((ROOT / file).read_text(encoding="utf-8"), file)
+def nodes(file: str) -> tuple[ast.AST, ...]:
+    """Return all there is in ``file``: each is parsed and walked once."""
+    return tuple(ast.walk(ast.parse((ROOT / file).read_text(encoding="utf-8"), file)))
 
 
 def imports(file: str) -> Iterator[str]:
-    for node in ast.walk(parse(file)):
+    for node in nodes(file):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -79,42 +79,49 @@ def imports(file: str) -> Iterator[str]:
             yield node.module or ""
 
 
-def calls(file: str) -> Iterator[str]:
-    """Yield what is called in ``file``, as it is written there."""
-    for node in ast.walk(parse(file)):
-        if isinstance(node, ast.Call):
-            yield ast.unparse(node.func)
+@functools.cache
+def calls(file: str) -> frozenset[str]:
+    """Return what is called in ``file``, as it is written there."""
+    return frozenset(ast.unparse(node.func) for node in nodes(file) if isinstance(node, ast.Call))
 
 
 def room(file: str) -> str:
     return file.partition("/")[0].removesuffix(".py")
 
 
-@pytest.mark.parametrize("file", PRODUCT)
-def test_imports_point_inwards(file: str) -> None:
+def offenders(
+    files: list[str], found: Callable[[str], Iterable[object]]
+) -> dict[str, list[object]]:
+    """Return what is ``found`` in each of the files in which there is anything of the kind."""
+    offences = {file: list(found(file)) for file in files}
+    return {file: found for file, found in offences.items() if found}
+
+
+def test_imports_point_inwards() -> None:
     """run_all imports all rooms; api and actors import bus; bus imports nothing of ours."""
-    ours = {name.partition(".")[0] for name in imports(file)} & {*MAY_IMPORT, "tests"}
-    assert ours <= MAY_IMPORT[room(file)]
+
+    def strays(file: str) -> set[str]:
+        ours = {name.partition(".")[0] for name in imports(file)} & {*MAY_IMPORT, "tests"}
+        return ours - MAY_IMPORT[room(file)]
+
+    assert offenders(PRODUCT, strays) == {}
 
 
-@pytest.mark.parametrize("file", PRODUCT)
-def test_each_dependency_has_one_home(file: str) -> None:
+def test_each_dependency_has_one_home() -> None:
     """A library or a system service is used in the room, or the file, that owns it."""
-    strays = [
-        name
-        for name in {name.partition(".")[0] for name in imports(file)} & set(HOMES)
-        if not file.startswith(HOMES[name])
-    ]
-    assert strays == []
+
+    def strays(file: str) -> list[str]:
+        used = {name.partition(".")[0] for name in imports(file)} & set(HOMES)
+        return [name for name in used if not file.startswith(HOMES[name])]
+
+    assert offenders(PRODUCT, strays) == {}
 
 
-@pytest.mark.parametrize("file", PRODUCT)
-def test_the_clock_is_asked_and_not_read(file: str) -> None:
+def test_the_clock_is_asked_and_not_read() -> None:
     """What time it is comes from actors/clock.py, and on the bus from the hub."""
-    readings = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today"} & set(
-        calls(file)
-    )
-    assert not readings or file in ("actors/clock.py", "bus/hub.py")
+    readings = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today"}
+    others = [file for file in PRODUCT if file not in ("actors/clock.py", "bus/hub.py")]
+    assert offenders(others, lambda file: readings & calls(file)) == {}
 
 
 def test_the_states_import_nothing_of_ours() -> None:
@@ -122,39 +129,42 @@ def test_the_states_import_nothing_of_ours() -> None:
     assert {name.partition(".")[0] for name in imports("bus/states.py")}.isdisjoint(MAY_IMPORT)
 
 
-@pytest.mark.parametrize("file", EVERYTHING)
-def test_a_file_can_be_read_in_one_sitting(file: str) -> None:
+def test_a_file_can_be_read_in_one_sitting() -> None:
     """No file is longer than 400 lines."""
-    assert len((ROOT / file).read_text(encoding="utf-8").splitlines()) <= MAX_FILE
+    lines = {file: len((ROOT / file).read_text("utf-8").splitlines()) for file in EVERYTHING}
+    assert {file: length for file, length in lines.items() if length > MAX_FILE} == {}
 
 
-@pytest.mark.parametrize("file", EVERYTHING)
-def test_a_function_fits_on_a_screen(file: str) -> None:
+def test_a_function_fits_on_a_screen() -> None:
     """No function is longer than 40 lines."""
-    long = [
-        f"{node.name}: {node.end_lineno - node.lineno + 1} lines"
-        for node in ast.walk(parse(file))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        and node.end_lineno is not None
-        and node.end_lineno - node.lineno >= MAX_FUNCTION
-    ]
-    assert long == []
+
+    def long(file: str) -> list[str]:
+        return [
+            f"{node.name}: {node.end_lineno - node.lineno + 1} lines"
+            for node in nodes(file)
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+            and node.end_lineno is not None
+            and node.end_lineno - node.lineno >= MAX_FUNCTION
+        ]
+
+    assert offenders(EVERYTHING, long) == {}
 
 
-@pytest.mark.parametrize("file", PRODUCT)
-def test_nobody_sleeps(file: str) -> None:
-    """The product waits for what happens, never for time to pass."""
-    assert not [call for call in calls(file) if call in ("time.sleep", "sleep")]
+SLEEPS = {"time.sleep", "sleep", "asyncio.sleep"}
 
 
-TESTS = [file for file in files("tests") if not file.startswith("tests/benchmarks/")]
-"""A benchmark is no test: it polls as the bare loop that it compares with does."""
+def test_nobody_sleeps() -> None:
+    """The product waits for what happens, never for time to pass; on a loop it may, see HOMES."""
+    assert offenders(PRODUCT, lambda file: SLEEPS - {"asyncio.sleep"} & calls(file)) == {}
 
 
-@pytest.mark.parametrize("file", TESTS)
-def test_no_test_sleeps(file: str) -> None:
-    """A test waits for an event, with a deadline; what it must wait for deserves one."""
-    assert not [call for call in calls(file) if call in ("time.sleep", "sleep", "asyncio.sleep")]
+def test_no_test_sleeps() -> None:
+    """A test waits for an event, with a deadline; what it must wait for deserves one.
+
+    A benchmark is no test: it polls as the bare loop that it compares with does.
+    """
+    tests = [file for file in files("tests") if not file.startswith("tests/benchmarks/")]
+    assert offenders(tests, lambda file: SLEEPS & calls(file)) == {}
 
 
 def messages() -> list[type]:
@@ -168,24 +178,33 @@ def messages() -> list[type]:
     return sorted(found, key=lambda cls: (cls.__module__, cls.__qualname__))
 
 
-@pytest.mark.parametrize("message", messages(), ids=lambda cls: f"{cls.__module__}.{cls.__name__}")
-def test_a_message_cannot_be_changed(message: type) -> None:
+def test_a_message_cannot_be_changed() -> None:
     """Requests, answers, events and facts are frozen, and hold nothing but their fields."""
-    if issubclass(message, msgspec.Struct):
-        assert message.__struct_config__.frozen
-    else:
-        assert dataclasses.is_dataclass(message)
-        assert vars(message)["__dataclass_params__"].frozen
-        assert "__slots__" in vars(message)
+
+    def is_fixed(message: type) -> bool:
+        if issubclass(message, msgspec.Struct):
+            return bool(message.__struct_config__.frozen)
+        own = vars(message)
+        return (
+            dataclasses.is_dataclass(message)
+            and own["__dataclass_params__"].frozen
+            and "__slots__" in own
+        )
+
+    assert [message for message in messages() if not is_fixed(message)] == []
 
 
-@pytest.mark.parametrize("message", messages(), ids=lambda cls: f"{cls.__module__}.{cls.__name__}")
-def test_a_message_is_made_by_keywords(message: type) -> None:
+def test_a_message_is_made_by_keywords() -> None:
     """What each part of a message means is said where it is made."""
-    kinds = {each.kind for each in inspect.signature(message).parameters.values()}
-    assert kinds <= {inspect.Parameter.KEYWORD_ONLY}
+
+    def kinds(message: type) -> set[object]:
+        return {each.kind for each in inspect.signature(message).parameters.values()}
+
+    keyword = {inspect.Parameter.KEYWORD_ONLY}
+    assert [message for message in messages() if not kinds(message) <= keyword] == []
 
 
 def test_no_pykka_proxies() -> None:
     """Actors are told messages; nobody reaches into them."""
-    assert not [file for file in PRODUCT for call in calls(file) if call.endswith(".proxy")]
+    found = offenders(PRODUCT, lambda file: {c for c in calls(file) if c.endswith(".proxy")})
+    assert found == {}
