@@ -18,18 +18,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from actors import proc, recipe
 from actors.data.guard import check_data
 from actors.facts import (
     ClaimPort,
     DataCopied,
+    InstanceAnswers,
     InstanceReady,
     PortReserved,
     ReleasePort,
     ReservePort,
     RunFact,
     SlotGranted,
+    StartRefused,
     StartTimedOut,
     StrayGone,
     StrayTimedOut,
@@ -48,6 +51,9 @@ from actors.versions.shelf import Binary
 from actors.versions.upgrade import Upgrade
 from bus.causes import REMEDY, Cause, Remedy
 from bus.errors import NoPorts, ProcessError, StartError, StartTimeout
+
+if TYPE_CHECKING:
+    from actors.cluster.tenancy import Tenancy
 
 LOCK_LOOKS = 20
 LOCK_LOOK = 0.05
@@ -104,6 +110,10 @@ class StartAttempt:
             case DataCopied(error=error):
                 self.upgrade.copied(error)
                 return None if self.port is None else self._launch(self.port)
+            case InstanceAnswers(identity=identity) if self._services.tenancy is not None:
+                self._ask_for_consent(self._services.tenancy, identity)
+            case StartRefused(error=error):
+                raise error
             case StrayGone() if self._evicting:
                 return self._stray_gone()
             case StrayTimedOut():
@@ -158,8 +168,11 @@ class StartAttempt:
         record = self._record()
         self.upgrade.look()
 
+        several = self._services.tenancy is not None
+        ready_fact = InstanceAnswers if several else InstanceReady
+
         def ready(identity: str | None) -> None:
-            self._tell(InstanceReady(run=self.run, identity=identity))
+            self._tell(ready_fact(run=self.run, identity=identity))
 
         data = self._services.layout.data(record.user_id)
         self._services.health.await_ready(
@@ -269,7 +282,25 @@ class StartAttempt:
             spec = replicas.wrap(spec, record)
         else:  # what it changes now would be a hole in a replica that was continued later
             LocalState(services.layout.replication(record.user_id)).forget()
-        return services.processes.spawn(services.confinement.wrap(spec, record.user_id))
+        spec = services.confinement.wrap(spec, record.user_id)
+        if services.tenancy is None:
+            return services.processes.spawn(spec)
+        with services.tenancy.passing(record):
+            return services.processes.spawn(services.tenancy.wrap(spec))
+
+    def _ask_for_consent(self, tenancy: Tenancy, identity: str | None) -> None:
+        """Have the hosts agree that it runs here; its replica is waited for, however long."""
+        assert self.port is not None
+        run = self.run
+        self._timers.start(tenancy.patience, StartTimedOut(run=run))
+
+        def done(error: StartError | None) -> None:
+            if error is None:
+                self._tell(InstanceReady(run=run, identity=identity))
+            else:
+                self._tell(StartRefused(run=run, error=error))
+
+        tenancy.confirm(self._record(), self.port, identity, done)
 
     def _evict(self) -> None:
         """End whatever serves the directory without our knowledge, before our own may start."""

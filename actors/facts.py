@@ -14,7 +14,7 @@ from actors.proc import ExitStatus
 from actors.sleep.latch import Latch
 from bus import trace
 from bus.answers import Answer
-from bus.errors import InstanceIOError, PblmError
+from bus.errors import InstanceIOError, PblmError, StartError
 from bus.requests import CloneInstance, Request
 
 Reply = Callable[[Answer], None]
@@ -70,6 +70,20 @@ class InstanceReady(RunFact):
 
     identity: str | None
     """The database's identity, when it was asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceAnswers(RunFact):
+    """It is ready, but for the consent of the other hosts; fields as of :class:`InstanceReady`."""
+
+    identity: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartRefused(RunFact):
+    """It may not run here."""
+
+    error: StartError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

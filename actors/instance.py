@@ -18,7 +18,7 @@ import pykka
 from actors import proc
 from actors.data import tokens, userdata
 from actors.data.database import UserDataError
-from actors.data.orders import KeepData, PutDataBack, ReplaceData
+from actors.data.orders import KeepData, LetUserGo, PutDataBack, ReplaceData, TakeUser
 from actors.data.ownership import Ownership
 from actors.data.replacement import Replacement
 from actors.facts import (
@@ -123,10 +123,13 @@ class InstanceActor(pykka.ThreadingActor):
             raise Unavailable("The manager is stopping", retry_after=5)
         self._replacement.check_free()
         match request:
-            case DeleteInstance() | UndeleteInstance() | RenameInstance():
+            case DeleteInstance() | UndeleteInstance() | RenameInstance() | LetUserGo():
                 self._check_known()
                 self._ownership.serve(request, reply)
                 return
+        if isinstance(request, TakeUser):
+            self._take_over(request, reply)
+            return
         self._ownership.check_free()
         match request:
             case ReplaceData() | PutDataBack() | KeepData():
@@ -155,6 +158,12 @@ class InstanceActor(pykka.ThreadingActor):
                 reply(MetadataAnswer(metadata=metadata))
             case _:
                 raise InternalError(f"No instance knows {type(request).__name__}")
+
+    def _take_over(self, order: TakeUser, reply: Reply) -> None:
+        """What it has is of another epoch from now on."""
+        self._check_known()
+        self._keeper.note_strictly(epoch=order.epoch, incarnation=order.incarnation)
+        self._waiters.answer([reply])
 
     def _init_instance(self, request: InitInstance, reply: Reply) -> None:
         self._falling.interrupt("init_pb was called")

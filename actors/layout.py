@@ -46,6 +46,8 @@ class Layout:
     """Whether processes of other uids pass through to what is theirs."""
     backups_path: Path | None = None
     """Where backups are kept; None: beside the rest of what is ours."""
+    address: str = "127.0.0.1"
+    """Where the instances are reached."""
     host: str | None = None
     """In a cluster: the name of the host that all this is on."""
 
@@ -100,6 +102,11 @@ class Layout:
     def upgrade(self, user_id: str) -> Path:
         """Likewise, for a first start with another PocketBase."""
         return self.control / "upgrades" / directory_name(user_id)
+
+    @property
+    def lost_and_found(self) -> Path:
+        """Data that were overtaken by another host's, until they are purged."""
+        return self.control / "lost+found"
 
     @property
     def registry(self) -> Path:

@@ -146,12 +146,12 @@ def serving(root: Path) -> Iterator[tuple[str, ProcessIdentity]]:
 
 def listener(port: int) -> str | None:
     """Return the socket that listens on loopback ``port``, as :func:`open_files` names it."""
-    local = f"0100007F:{port:04X}"
+    here, everywhere = f"0100007F:{port:04X}", f"00000000:{port:04X}"
     with open("/proc/net/tcp", encoding="ascii") as table:
         for line in table:
-            if local in line:
+            if here in line or everywhere in line:
                 fields = line.split()
-                if fields[1] == local and fields[3] == LISTEN:
+                if fields[1] in (here, everywhere) and fields[3] == LISTEN:
                     return f"socket:[{fields[9]}]"
     return None
 

@@ -7,12 +7,18 @@ from pathlib import Path
 from actors.data.template import Template
 from actors.layout import Layout
 from actors.process import LaunchSpec
+from bus.settings import is_loopback
+
+LOOPBACK = "127.0.0.1"
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - other hosts are to reach it, and the health checks too
 
 
 def serve(
     binary: str, layout: Layout, template: Template, user_id: str, port: int, *, lock: int
 ) -> LaunchSpec:
-    """Return the command that serves the user's data directory on loopback ``port``.
+    """Return the command that serves the user's data directory on ``port``.
+
+    On loopback, unless other hosts are to reach it.
 
     Every directory is named: PocketBase's defaults lie beside the data directory, where all users
     would share migrations and hooks. Changes made in the dashboard write no migration files, and
@@ -23,7 +29,12 @@ def serve(
     """
     data = layout.data(user_id)
     return LaunchSpec(
-        argv=_serve(binary, port, _flags(data, template, hooks=template.directory("pb_hooks"))),
+        argv=_serve(
+            binary,
+            port,
+            _flags(data, template, hooks=template.directory("pb_hooks")),
+            host=LOOPBACK if is_loopback(layout.address) else EVERYWHERE,
+        ),
         env=_environment(data, template, user_id),
         cwd=data,
         log=layout.log(user_id),
@@ -65,8 +76,10 @@ def trial(
     )
 
 
-def _serve(binary: str, port: int, flags: tuple[str, ...]) -> tuple[str, ...]:
-    return (binary, "serve", f"--http=127.0.0.1:{port}", *flags)
+def _serve(
+    binary: str, port: int, flags: tuple[str, ...], *, host: str = LOOPBACK
+) -> tuple[str, ...]:
+    return (binary, "serve", f"--http={host}:{port}", *flags)
 
 
 def _flags(

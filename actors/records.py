@@ -18,6 +18,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     user_id: str
     epoch: int = 1
     """Rises whenever the owner of the user's data changes: a token that fences the former one."""
+    incarnation: int | None = None
+    """The membership of this host in its cluster under which it was claimed; None: never."""
     status: Status
     desired: Desired
     reason: str
@@ -66,7 +68,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
             user_id=self.user_id,
             port=port,
             db_path=str(layout.data(self.user_id)),
-            url=None if port is None else f"http://127.0.0.1:{port}",
+            url=None if port is None else f"http://{layout.address}:{port}",
             status=self.status,
             created_at=self.created_at,
             last_health_check=self.last_health_check,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pykka
 
@@ -35,6 +36,9 @@ from bus.metrics import Metrics
 from bus.requests import Request
 from bus.settings import Settings
 
+if TYPE_CHECKING:
+    from actors.cluster.tenancy import Tenancy
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
@@ -61,6 +65,8 @@ class Services:
     confinement: Confinement
     replicas: Replicas | None
     """Where every database is copied to; None: nowhere."""
+    tenancy: Tenancy | None
+    """What a start takes where there are several hosts; None: there is one."""
     publish: Callable[[Event], None]
     ask: Callable[[Request, Reply], None]
     """Asks anything that can be asked over the bus; answered once, from any thread, errors too."""

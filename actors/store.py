@@ -79,6 +79,7 @@ MIGRATIONS = (
         value    TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
     """,
+    "ALTER TABLE instances ADD COLUMN incarnation INTEGER;",
 )
 """The n-th script takes a registry from format n to n + 1 (``PRAGMA user_version``)."""
 
@@ -217,7 +218,9 @@ class Store:
         Its epoch is higher: the data have a new owner. Raises :class:`InstanceIOError`.
         """
         old, epoch = record.user_id, record.epoch + 1
-        renamed = msgspec.structs.replace(record, user_id=new, epoch=epoch, renaming_to=None)
+        renamed = msgspec.structs.replace(
+            record, user_id=new, epoch=epoch, incarnation=None, renaming_to=None
+        )
         row = _write(renamed)
         with self._lock:
             with _transaction(self._database) as database:

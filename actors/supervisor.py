@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pykka
 
-from actors.data.orders import AdoptData
+from actors.data.orders import AdoptData, TakeUser
 from actors.data.ownership import finish_renames
 from actors.data.swap import finish_swap, finish_swaps
 from actors.data.transfers import Transfers
@@ -155,12 +155,17 @@ class Supervisor(pykka.ThreadingActor):
     def _carry_out(self, ordered: Ordered) -> None:
         if self._closed is not None:
             raise Unavailable("The manager is stopping", retry_after=5)
-        if isinstance(ordered.order, AdoptData):
-            self._retire(ordered.order.user_id)
-            ordered.reply(self._transfers.adopt(ordered.order))
-        else:
-            self._check_known(ordered.order.user_id)
-            self._pass_on(ordered.order.user_id, ordered)
+        user_id = ordered.order.user_id
+        match ordered.order:
+            case AdoptData() as adoption:
+                self._retire(user_id)
+                ordered.reply(self._transfers.adopt(adoption))
+            case TakeUser() as claimed if self._services.store.get(user_id) is None:
+                self._retire(user_id)
+                ordered.reply(self._transfers.take(claimed))
+            case _:
+                self._check_known(user_id)
+                self._pass_on(user_id, ordered)
 
     def _pass_on(self, user_id: str, asked: Asked | Ordered) -> None:
         try:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 import msgspec
 import pykka
@@ -55,10 +57,15 @@ from bus.errors import PblmError, Unavailable
 from bus.events import Event, RestartsSlowed
 from bus.hub import Reply
 from bus.metrics import Metrics
-from bus.requests import GetInstance, Request
+from bus.requests import GetHealth, GetInstance, Request, UserRequest
 from bus.settings import Settings
 from bus.states import Desired, Status
 
+if TYPE_CHECKING:
+    from actors.cluster.cluster import Cluster
+    from actors.cluster.directory import Directory
+
+LOOPBACK = "127.0.0.1"
 SPARE_PROBES = 8
 """Threads for health checks beyond those that starting instances may occupy."""
 
@@ -95,7 +102,10 @@ class ActorSystem:
             control=settings.control_path,
             shared=settings.isolation == "uid",
             backups_path=settings.backup_path,
+            address=settings.cluster_address if settings.cluster_etcd else LOOPBACK,
+            host=settings.cluster_host if settings.cluster_etcd else None,
         )
+        self.cluster: Cluster | None = None
         self._closing = ExitStack()
         self._stopped = threading.Event()
         self._supervisor: pykka.ActorRef[Supervisor] | None = None
@@ -132,6 +142,8 @@ class ActorSystem:
         def announce(event: Event) -> None:
             publish(event)
             self._capabilities.hear(event)
+            if self.cluster is not None:
+                self.cluster.hear(event)
 
         services = self._make_services(announce)
         self._supervisor = Supervisor.start(services)
@@ -144,7 +156,15 @@ class ActorSystem:
             lambda: read_fleet(services, self._mailboxes()),
             per_instance=self.settings.metrics_per_instance == "on",
         )
-        self._supervisor.tell(Recover())
+        if self.cluster is None:
+            self._supervisor.tell(Recover())
+        else:
+            self.cluster.start(services, lambda: self._recover())
+
+    def _recover(self) -> None:
+        assert self._supervisor is not None
+        with contextlib.suppress(pykka.ActorDeadError):
+            self._supervisor.tell(Recover())
 
     def _mailboxes(self) -> dict[str, int]:
         owners = [ref for ref in (self._supervisor, *self._capabilities.owners()) if ref]
@@ -162,6 +182,7 @@ class ActorSystem:
         ports = PortRegistry.start(settings.base_port, settings.port_range, clock)
         self._closing.callback(ports.stop)
         processes = Processes(clock)
+        self.cluster = self._make_cluster(clock)
         return Services(
             settings=settings,
             layout=self.layout,
@@ -183,6 +204,7 @@ class ActorSystem:
             metrics=self.metrics,
             confinement=self.confinement,
             replicas=self.replicas,
+            tenancy=None if self.cluster is None else self.cluster.tenancy,
             publish=publish,
             ask=self._ask,
             order=self._order,
@@ -190,6 +212,18 @@ class ActorSystem:
             breaker=self._make_breaker(clock, publish),
             versions=self.versions,
         )
+
+    def _make_cluster(self, clock: LoopClock) -> Cluster | None:
+        if not self.settings.cluster_etcd:
+            return None
+        from actors.cluster.cluster import Cluster  # one host loads nothing of it
+
+        assert self.replicas is not None, "the settings ask for it"
+        cluster = Cluster(
+            self.settings, self.layout, self.store, clock, self.replicas, self.confinement
+        )
+        self._closing.callback(cluster.close)
+        return cluster
 
     def _make_breaker(self, clock: LoopClock, publish: Callable[[Event], None]) -> FleetBreaker:
         return FleetBreaker(
@@ -209,15 +243,39 @@ class ActorSystem:
         self._closing.callback(health.close)
         return health
 
+    @property
+    def directory(self) -> Directory | None:
+        """What is known of the other hosts; None: there is one."""
+        return None if self.cluster is None else self.cluster.directory
+
     def handle(self, request: Request, reply: Reply) -> None:
-        """Pass a request to its owner. The hub's handler: never blocks.
+        """Pass a request to its owner. The hub's handler: never blocks."""
+        self.handle_here(request, reply)
+
+    def handle_here(self, request: Request, reply: Reply) -> None:
+        """Pass a request to its owner on this host.
 
         The one read that is asked most is answered here, from the registry's memory, without a
         way through another thread.
         """
+        if self.cluster is not None and not isinstance(request, GetHealth):
+            self.cluster.check_begun()
         if isinstance(request, GetInstance):
             reply(as_known(self.store, self.layout, self.usage, self.kept, request.user_id))
             return
+        if self.cluster is not None and isinstance(request, UserRequest):
+
+            def go_on() -> None:
+                try:
+                    self._pass_on(request, reply)
+                except PblmError as error:
+                    reply(ErrorAnswer.of(error))
+
+            if self.cluster.admit(request, reply, go_on):
+                return
+        self._pass_on(request, reply)
+
+    def _pass_on(self, request: Request, reply: Reply) -> None:
         owner = self._capabilities.owner(request) or self._supervisor
         if owner is None:
             raise Unavailable("The manager is not up yet", retry_after=1)

@@ -46,8 +46,21 @@ class View(msgspec.Struct, frozen=True):
     places: Mapping[str, SeenPlace]
 
 
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """What has become of a host, or of a user's place, at a revision."""
+
+    revision: int
+    name: str
+    seen: SeenHost | SeenPlace | None
+    """None: a host is gone."""
+
+
 class Lost(Exception):
     """The membership has ended: who had it owns nothing any more."""
+
+
+class Compacted(Exception):
+    """What changed in between is not known any more: look at everything again."""
 
 
 class NameTaken(Exception):
@@ -93,11 +106,14 @@ class Coordination(Protocol):
         That is when somebody was faster, ``member`` is not there any more, or ``gone`` is.
         """
 
-    def watch(self, revision: int, changed: Callable[[], None], silence: float) -> None:
-        """Call ``changed`` whenever anything changes after ``revision``.
+    def hosts(self) -> Mapping[str, SeenHost]:
+        """Who is there, as it is."""
+
+    def watch(self, revision: int, changed: Callable[[Change], None], silence: float) -> None:
+        """Call ``changed`` with each change after ``revision``, in their order.
 
         Ends by :class:`gateway.Unreachable`, at the latest ``silence`` seconds after the last
-        change: whoever watches looks again then.
+        change: whoever watches asks again then. Or by :class:`Compacted`.
         """
 
     def close(self) -> None:

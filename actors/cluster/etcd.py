@@ -15,6 +15,8 @@ import msgspec
 
 from actors.cluster import gateway
 from actors.cluster.coordination import (
+    Change,
+    Compacted,
     Lost,
     Membership,
     NameTaken,
@@ -90,6 +92,11 @@ class Etcd:
         self._transact([_created(key, member.incarnation)], [_deletion(key)])
         self._call("lease/revoke", {"ID": str(member.lease)}, gateway.Committed)
 
+    def hosts(self) -> dict[str, SeenHost]:
+        """See :class:`Coordination`."""
+        found = self._call("kv/range", _under(f"{self._prefix}hosts/"), Range).kvs
+        return {_last(each): _seen_host(each) for each in found}
+
     def view(self) -> View:
         """Read everything at one revision: the first page says which."""
         hosts = self._call("kv/range", _under(f"{self._prefix}hosts/"), Range)
@@ -140,14 +147,21 @@ class Etcd:
         # A former try of the very same call was carried out, and its answer lost.
         return found if found is not None and found.place == new and found != seen else None
 
-    def watch(self, revision: int, changed: Callable[[], None], silence: float) -> None:
+    def watch(self, revision: int, changed: Callable[[Change], None], silence: float) -> None:
         """See :class:`Coordination`."""
         create = _under(self._prefix) | {"start_revision": str(revision + 1)}
         for told in self._gateway.members[0].stream("watch", {"create_request": create}, silence):
             if told.canceled:
-                raise Unreachable("the watch was cancelled: what it begins with is compacted")
-            if told.events:
-                changed()
+                raise Compacted("what the watch begins with is compacted")
+            for event in told.events:
+                changed(self._change(event))
+
+    def _change(self, event: gateway.Event) -> Change:
+        key = event.kv
+        kind, _, name = key.name.removeprefix(self._prefix).partition("/")
+        gone = event.type == gateway.DELETE
+        seen = None if gone else _seen(key) if kind == "users" else _seen_host(key)
+        return Change(revision=key.mod_revision, name=name, seen=seen)
 
     def close(self) -> None:
         """See :class:`Coordination`."""

@@ -89,12 +89,22 @@ class _Token(msgspec.Struct, frozen=True):
     token: str
 
 
+class Event(msgspec.Struct, frozen=True):
+    """A key that was put, or has gone."""
+
+    kv: KeyValue
+    type: str = "PUT"
+
+
+DELETE = "DELETE"
+
+
 class Heard(msgspec.Struct, frozen=True):
     """One message of a watch."""
 
     header: Header
     canceled: bool = False
-    events: list[Any] = []
+    events: list[Event] = []
 
 
 class _HeardAnswer(msgspec.Struct, frozen=True):

@@ -5,7 +5,7 @@ one passes, or the manager ends, which ends the input, it kills all tenants, and
 late, until it is told of a deadline that lies ahead. So it also acts for a manager that is stopped,
 swapped out or stuck. It says on its standard output what it has done::
 
-    < until 1234.5        > fenced
+    < until 1234.5        > open, if it was not before; fenced, later
     < sweep 7             > swept 7
 
 Run as a file of its own, with nothing but the standard library: it must not fail, and be small.
@@ -68,8 +68,9 @@ class Guard:
             word, _, value = line.partition(b" ")
             if word == b"until":
                 self._until = float(value)
-                if self._until > now():
+                if self._until > now() and self._fenced_at is not None:
                     self._fenced_at = None
+                    say("open")
             elif word == b"sweep":
                 self._fence()
                 self._end_all()

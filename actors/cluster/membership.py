@@ -136,7 +136,8 @@ class Keeper:
             return self._ttl / HURRY
         self._problem = ""
         self._member = member
-        self._proven(sent)
+        self._until = sent + self._allowed
+        self._watchman.until(self._until, patience=SWEEP)
         self._fence.open(member.incarnation, self._until)
         log.info("joined as %s, incarnation %d", self._name, member.incarnation)
         self._told.joined(member)

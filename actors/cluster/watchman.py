@@ -26,6 +26,7 @@ class Watchman:
         self._fenced = fenced
         self._numbers = itertools.count(1)
         self._swept = 0
+        self._open = False
         self._said = threading.Condition()
         self._closed = False
         self._until = 0.0
@@ -38,22 +39,29 @@ class Watchman:
         """That of the guard."""
         return self._guard.pid
 
-    def until(self, deadline: float) -> None:
-        """Have it look on until then, in seconds of CLOCK_BOOTTIME."""
+    def until(self, deadline: float, *, patience: float = 0.0) -> None:
+        """Have it look on until then, in seconds of CLOCK_BOOTTIME.
+
+        Where it did not before, it may still kill who comes until ``patience`` seconds are over,
+        or it has heard.
+        """
         with self._said:
             self._until = deadline
             self._tell(f"until {deadline:.6f}")
+            self._said.wait_for(lambda: self._open, patience)
 
     def sweep(self, patience: float) -> bool:
         """Have it kill everything; whether nothing is left within ``patience`` seconds."""
         with self._said:
-            self._until, number = 0.0, next(self._numbers)
+            self._until, self._open, number = 0.0, False, next(self._numbers)
             self._tell(f"sweep {number}")
             return self._said.wait_for(lambda: self._swept >= number, patience)
 
     def close(self) -> None:
-        """End it; it kills what is left before it ends."""
+        """End it; it kills what is left before it ends. Again: nothing."""
         with self._said:
+            if self._closed:
+                return
             self._closed = True
         self._guard.close_input()
         self._reader.join()
@@ -75,6 +83,10 @@ class Watchman:
         if word == "swept":
             with self._said:
                 self._swept = int(number)
+                self._said.notify_all()
+        elif word == "open":
+            with self._said:
+                self._open = True
                 self._said.notify_all()
         elif word == "fenced":
             self._fenced()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,6 +42,20 @@ def destroy(layout: Layout, user_id: str, *, keep_backups: bool) -> None:
                 shutil.rmtree(folder)
         files.remove(layout.log(user_id))
         layout.lock(user_id).unlink(missing_ok=True)
+
+
+def set_aside(layout: Layout, user_id: str, name: str) -> None:
+    """Move the user's data to the lost and found, as ``name``; nothing is started on them."""
+    _settle(layout, user_id)
+    with _refusals("set aside"):
+        make_private_directory(layout.lost_and_found)
+        for place in (layout.data(user_id), layout.trash(user_id)):
+            if place.exists():
+                target = layout.lost_and_found / name
+                place.rename(target)
+                os.utime(target)  # it is kept for a while from now on
+        if layout.replication(user_id).exists():
+            shutil.rmtree(layout.replication(user_id))
 
 
 def rename(layout: Layout, old: str, new: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,3 +46,29 @@ class AdoptData(Order):
     what: str
     identity: str | None
     version: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeUser(Order):
+    """The user is this host's now, by a claim; from here on its data are of that epoch.
+
+    For somebody who is not known yet, ``draft`` holds the data, unless there are none.
+    """
+
+    epoch: int
+    incarnation: int
+    reason: str
+    draft: str | None = None
+    identity: str | None = None
+    version: str | None = None
+    binary: str | None = None
+    created_at: datetime | None = None
+    wanted: bool = True
+    deleted_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LetUserGo(Order):
+    """The user is another host's: end its process, set its data aside, and forget it."""
+
+    reason: str

@@ -8,11 +8,13 @@ from datetime import datetime, timedelta
 import msgspec
 
 from actors.data import belongings
+from actors.data.orders import LetUserGo
 from actors.facts import Renamed, Reply
-from actors.layout import Layout
+from actors.layout import Layout, directory_name
 from actors.lifecycle import Lifecycle
 from actors.records import Record
 from actors.services import Services
+from actors.status import StatusKeeper
 from actors.store import Store
 from bus.answers import InstanceAnswer
 from bus.errors import Conflict, PblmError
@@ -20,12 +22,13 @@ from bus.events import InstanceDeleted, InstanceRenamed, InstanceUndeleted
 from bus.requests import DeleteInstance, RenameInstance, UndeleteInstance
 from bus.states import Desired, Status
 
-OwnershipRequest = DeleteInstance | UndeleteInstance | RenameInstance
+OwnershipRequest = DeleteInstance | UndeleteInstance | RenameInstance | LetUserGo
 
 REASONS = {
     DeleteInstance: "The user was deleted",
     UndeleteInstance: "The user was undeleted",
     RenameInstance: "The user was renamed",
+    LetUserGo: "The user is another host's",
 }
 """Why an instance was stopped."""
 
@@ -117,6 +120,8 @@ class Ownership:
                 self._delete()
             case UndeleteInstance():
                 self._undelete()
+            case LetUserGo():
+                let_go(self._services, self._keeper)
             case RenameInstance(to=to):
                 return self._rename(to)
         return InstanceAnswer(instance=self._keeper.instance)
@@ -162,6 +167,16 @@ class Ownership:
             InstanceRenamed(at=now, user_id=self._user_id, to=to, instance=instance)
         )
         return InstanceAnswer(instance=instance)
+
+
+def let_go(services: Services, keeper: StatusKeeper) -> None:
+    """Set the user's data aside and forget the user, who has no process any more."""
+    record, now = keeper.record, services.clock.now()
+    name = f"{directory_name(record.user_id)}-e{record.epoch:08}-{now:%Y%m%dT%H%M%SZ}"
+    belongings.set_aside(services.layout, record.user_id, name)
+    keeper.forget()
+    if record.uid is not None:
+        services.isolation.release_uid(record.uid)
 
 
 def finish_renames(store: Store, layout: Layout) -> None:

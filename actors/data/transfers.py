@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from actors.data import belongings
-from actors.data.orders import AdoptData
+from actors.data.orders import AdoptData, TakeUser
 from actors.data.ownership import finish_rename
 from actors.facts import Cloned, Reply
 from actors.services import Services
@@ -89,6 +89,11 @@ class Transfers:
         )
         return InstanceAnswer(instance=keeper.instance)
 
+    def take(self, order: TakeUser) -> InstanceAnswer:
+        """Make a claimed user's data that of somebody new here. Raises :class:`PblmError`."""
+        self.check_free(order.user_id)
+        return take_in(order, self._services)
+
     def cloned(self, news: Cloned) -> None:
         """Make the copy known as a user's instance."""
         self.free(news.request.to)
@@ -105,3 +110,25 @@ class Transfers:
             version=None if source is None else source.version,
         )
         news.reply(InstanceAnswer(instance=keeper.instance))
+
+
+def take_in(order: TakeUser, services: Services) -> InstanceAnswer:
+    """See :class:`TakeUser`. Nobody else may know of the user at the time."""
+    if order.draft is not None:
+        belongings.bring_in(Path(order.draft), services.layout, order.user_id)
+    keeper = StatusKeeper(order.user_id, services)
+    keeper.enter(
+        Status.STOPPED,
+        order.reason,
+        desired=Desired.RUNNING if order.wanted else Desired.STOPPED,
+        epoch=order.epoch,
+        incarnation=order.incarnation,
+        identity=order.identity,
+        version=order.version,
+        binary=order.binary,
+    )
+    if order.deleted_at is not None:
+        belongings.put_away(services.layout, order.user_id)
+    created_at = order.created_at or keeper.record.created_at
+    keeper.note(created_at=created_at, deleted_at=order.deleted_at)
+    return InstanceAnswer(instance=keeper.instance)

@@ -110,6 +110,12 @@ class Cgroups:
             raise NoCgroups(f"{error.filename}: {error.strerror}") from error
         self._sweep()
 
+    @property
+    def kill_files(self) -> tuple[Path, ...]:
+        """Who writes 1 into each of these kills everybody in all groups (cgroups(7))."""
+        files = (root / "cgroup.kill" for root in self._roots)
+        return tuple(file for file in files if file.exists())
+
     def of(self, name: str) -> Cgroup:
         """Return the group called ``name``, which need not be there yet."""
         bases = self._hierarchy.bases

@@ -51,6 +51,14 @@ def find_hierarchy(controllers: frozenset[str]) -> Hierarchy:
         return Hierarchy(version=1, bases=found)
 
 
+def find_group() -> Path:
+    """Return the group of version 2 below which this process may make others.
+
+    Raises :class:`NoCgroups`.
+    """
+    return _version_2(frozenset(), list(_mounts()))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Mount:
     kind: str

@@ -50,6 +50,11 @@ def began_at(name: str) -> datetime | None:
     return None
 
 
+def epoch_of(name: str) -> int:
+    """Return the epoch of the generation of that name."""
+    return int(name.partition("-")[0].removeprefix("e"))
+
+
 class LocalState:
     """The folder beside the users' data for what Litestream and we remember of one user."""
 

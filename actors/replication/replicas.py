@@ -6,6 +6,7 @@ import os
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -23,6 +24,9 @@ from bus.errors import InstanceIOError, SettingsError
 from bus.settings import Settings
 from bus.settings.replication import S3
 
+if TYPE_CHECKING:
+    from actors.replication.place import Place
+
 
 class Replicas:
     """Makes a PocketBase the child of a Litestream that copies its database."""
@@ -30,6 +34,7 @@ class Replicas:
     def __init__(self, settings: Settings, layout: Layout) -> None:
         self._settings = settings
         self._layout = layout
+        self._place: Place | None = None
 
     def state(self, user_id: str) -> LocalState:
         """What is remembered beside the user's data."""
@@ -62,6 +67,22 @@ class Replicas:
         if started_at is None or state.current() is None:
             return True  # nothing that is copied: it was started by a manager that does not
         return state.copied_since(started_at.timestamp())
+
+    def has_base(self, record: Record) -> bool:
+        """Whether a copy of the whole database has arrived where this epoch's replica goes to.
+
+        Whatever is there is that: Litestream sends it first, at once or not at all. Not in an
+        actor. Raises :class:`BackupError`.
+        """
+        from actors.replication.place import Place  # obstore is there where it is wanted only
+
+        generation = self.state(record.user_id).current()
+        if generation is None or generation.epoch != record.epoch:
+            return False
+        user = directory_name(record.user_id)
+        if self._place is None:
+            self._place = Place(self._settings)
+        return self._place.written_at(user, generation.name) is not None
 
     def replaced(self, user_id: str) -> bool:
         """Whether another file has taken the place of the database that is copied.

@@ -45,24 +45,29 @@ class Rewind:
         earlier = [name for name, began in generations.items() if began <= at]
         make_private_directory(target)
         for name in reversed(earlier):
-            if self._restore(f"{user}/{name}", at, target):
-                self._add_files(user_id, target)
+            if self.put_together(f"{user}/{name}", at, target):
+                self.add_files(user_id, target)
                 return
         oldest = min(generations.values(), default=None)
         since = "there is no replica" if oldest is None else f"replicas begin at {oldest:%FT%TZ}"
         raise InvalidBackup(f"User {user_id} cannot be taken back to {at:%FT%TZ}: {since}")
 
-    def _restore(self, source: str, at: datetime, target: Path) -> bool:
-        """Put the database together; False: the generation was not copied yet at that moment."""
+    def put_together(
+        self, source: str, at: datetime | None, target: Path, *, check: str = "full"
+    ) -> bool:
+        """Put the database together, as it was last or ``at`` a moment.
+
+        False: the generation was not copied yet then. ``check`` is that of its integrity, `full`
+        or `quick`. Raises as :meth:`take_out` does.
+        """
         config, database = target / "litestream.json", target / "data.db"
         litestream.write_secret(
             config,
             litestream.configuration(self._settings, database, target / "meta", source),
         )
-        moment = f"{at.astimezone(UTC):%FT%T.%f}Z"
-        options = ("-no-expand-env", "-config", str(config), "-timestamp", moment)
-        check = ("-integrity-check", "full", str(database))
-        command = (self._settings.litestream_path, "restore", *options, *check)
+        moment = () if at is None else ("-timestamp", f"{at.astimezone(UTC):%FT%T.%f}Z")
+        options = ("-no-expand-env", "-config", str(config), *moment, "-integrity-check", check)
+        command = (self._settings.litestream_path, "restore", *options, str(database))
         try:
             environment = {"PATH": "", "HOME": str(target), **litestream.NO_AMBIENT_KEYS}
             ended = run_program(command, env=environment, timeout=TIMEOUT)
@@ -79,7 +84,7 @@ class Rewind:
             raise InvalidBackup(f"The replica {source} is damaged: {said}")
         raise BackupError(f"The replica {source} cannot be read: {said}")
 
-    def _add_files(self, user_id: str, target: Path) -> None:
+    def add_files(self, user_id: str, target: Path) -> None:
         """Add what was uploaded by then: from beside the database, else from the replica."""
         try:
             link_files(self._layout.data(user_id), target)

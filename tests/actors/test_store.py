@@ -31,6 +31,7 @@ def record(user_id: str = "alice", status: Status = Status.RUNNING, **fields: ob
 
 
 FULL = record(
+    incarnation=8123,
     epoch=3,
     desired=Desired.STOPPED,
     reason='it said "no" — ☂\n',

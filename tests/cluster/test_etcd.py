@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 
 import pytest
 
-from actors.cluster.coordination import Lost, NameTaken
+from actors.cluster.coordination import Change, Lost, NameTaken
 from actors.cluster.directory import State
 from actors.cluster.etcd import Etcd
 from actors.cluster.gateway import Unreachable
@@ -106,19 +107,22 @@ def test_all_places_are_seen(agreed: Etcd, monkeypatch: pytest.MonkeyPatch) -> N
     assert set(agreed.view().places) == users
 
 
-def test_a_change_is_heard(agreed: Etcd) -> None:
-    """A watch tells of what came after the revision that was seen."""
-    member, heard = joined(agreed), threading.Event()
+def test_changes_are_heard(agreed: Etcd) -> None:
+    """A watch tells of what came after the revision that was seen, in its order."""
+    member, heard = joined(agreed), SimpleQueue[Change]()
     revision = agreed.view().revision
 
     def watch() -> None:
         with pytest.raises(Unreachable):
-            agreed.watch(revision, heard.set, 2 * PATIENCE)
+            agreed.watch(revision, heard.put, 2 * PATIENCE)
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    agreed.swap("alice", None, place(member), member)
-    assert heard.wait(PATIENCE)
+    seen = agreed.swap("alice", None, place(member), member)
+    agreed.leave(member)
+    first, second = (heard.get(timeout=PATIENCE) for _ in range(2))
+    assert (first.name, first.seen) == ("alice", seen)
+    assert (second.name, second.seen) == ("h1", None)
     agreed.close()
     watcher.join(PATIENCE)
     assert not watcher.is_alive()

@@ -20,9 +20,10 @@ FAR = 3600.0
 
 @contextmanager
 def watchman(mark: str) -> Iterator[tuple[Watchman, Future[None]]]:
-    """Yield one, and when it says that everything was killed."""
+    """Yield one that looks on, and when it says that everything was killed."""
     fenced: Future[None] = Future()
     made = Watchman(mark, (), lambda: fenced.set_result(None))
+    made.until(boottime() + FAR, patience=PATIENCE)
     try:
         yield made, fenced
     finally:
@@ -32,9 +33,9 @@ def watchman(mark: str) -> Iterator[tuple[Watchman, Future[None]]]:
 def test_at_the_deadline_all_tenants_are_killed() -> None:
     """Those that heed nothing, too, and their children; nobody else's."""
     with (
+        watchman("guard-1") as (guard, fenced),
         tenant("guard-1", obstinate=True) as ours,
         tenant("guard-1-other") as theirs,
-        watchman("guard-1") as (guard, fenced),
     ):
         guard.until(boottime() + 0.3)
         fenced.result(PATIENCE)
@@ -44,8 +45,7 @@ def test_at_the_deadline_all_tenants_are_killed() -> None:
 
 def test_a_later_deadline_keeps_them_alive() -> None:
     """What was told last counts."""
-    with tenant("guard-2") as ours, watchman("guard-2") as (guard, fenced):
-        guard.until(boottime() + FAR)
+    with watchman("guard-2") as (guard, fenced), tenant("guard-2") as ours:
         guard.until(boottime() + 0.2)
         guard.until(boottime() + FAR)
         with pytest.raises(TimeoutError):
@@ -59,7 +59,7 @@ def test_who_comes_late_is_killed_until_there_is_a_deadline_ahead() -> None:
         assert guard.sweep(PATIENCE)
         with tenant("guard-3") as late:
             assert late.wait(PATIENCE) == -signal.SIGKILL
-        guard.until(boottime() + FAR)
+        guard.until(boottime() + FAR, patience=PATIENCE)
         with tenant("guard-3") as allowed:
             assert guard.sweep(PATIENCE)
             assert allowed.wait(PATIENCE) == -signal.SIGKILL
@@ -67,15 +67,14 @@ def test_who_comes_late_is_killed_until_there_is_a_deadline_ahead() -> None:
 
 def test_the_end_of_the_manager_is_the_end_of_all() -> None:
     """A closed input is as good as a deadline."""
-    with tenant("guard-4") as ours:
-        with watchman("guard-4") as (guard, _):
-            guard.until(boottime() + FAR)
+    with watchman("guard-4") as (guard, _), tenant("guard-4") as ours:
+        guard.close()
         assert ours.wait(PATIENCE) == -signal.SIGKILL
 
 
 def test_a_guard_that_dies_is_replaced() -> None:
     """The next one knows the deadline."""
-    with tenant("guard-5") as ours, watchman("guard-5") as (guard, fenced):
+    with watchman("guard-5") as (guard, fenced), tenant("guard-5") as ours:
         guard.until(boottime() + 1.0)
         dead = guard.pid
         os.kill(dead, signal.SIGKILL)

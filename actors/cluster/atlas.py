@@ -1,0 +1,169 @@
+"""Atlas: what was last heard of all hosts and places, kept up to date by a watch.
+
+Read from memory by everybody. A watch may end, or die in silence with the member it listens to, so
+it is begun anew after a while without news, and everything is read again now and then.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+
+from actors.clock import boottime
+from actors.cluster.coordination import (
+    Change,
+    Compacted,
+    Coordination,
+    SeenHost,
+    SeenPlace,
+    View,
+)
+from actors.cluster.directory import Host, Place
+from actors.cluster.gateway import Unreachable
+from bus.errors import Unavailable
+
+SILENCE = 10.0
+"""Seconds without a change after which a watch is begun anew."""
+RELOAD = 120.0
+"""Seconds after which everything is read again, as the worst that can have been missed."""
+RESPITE = 1.0
+"""Seconds until etcd is asked again when it has not answered."""
+
+log = logging.getLogger(__name__)
+
+
+class Atlas:
+    """A :class:`Directory`. Any thread may use it."""
+
+    def __init__(self, host: str, coordination: Coordination) -> None:
+        self.host = host
+        self._coordination = coordination
+        self._lock = threading.Lock()
+        self._hosts: dict[str, SeenHost] = {}
+        self._places: dict[str, SeenPlace] = {}
+        self._missed: dict[str, float] = {}
+        self._listeners: list[Callable[[], None]] = []
+        self._revision = 0
+        self._loaded = threading.Event()
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="atlas")
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """End; the coordination is closed by now, and with it the watch."""
+        self._closed.set()
+        self._thread.join()
+
+    def hosts(self) -> Mapping[str, Host]:
+        """See :class:`Directory`."""
+        with self._lock:
+            return {name: seen.host for name, seen in self._hosts.items()}
+
+    def place(self, user_id: str) -> Place | None:
+        """See :class:`Directory`."""
+        seen = self._places.get(user_id)
+        return None if seen is None else seen.place
+
+    def places(self) -> Mapping[str, Place]:
+        """See :class:`Directory`."""
+        with self._lock:
+            return {user: seen.place for user, seen in self._places.items()}
+
+    def listen(self, changed: Callable[[], None]) -> None:
+        """See :class:`Directory`."""
+        self._listeners.append(changed)
+
+    def read(self, user_id: str) -> Place | None:
+        """See :class:`Directory`."""
+        try:
+            seen = self._coordination.read(user_id)
+        except Unreachable as error:
+            raise Unavailable(f"etcd does not answer: {error}", retry_after=2) from error
+        if seen is not None:
+            self.learn(user_id, seen)
+        return None if seen is None else seen.place
+
+    def wait_loaded(self, timeout: float) -> bool:
+        """Return when everything was read once; whether it was."""
+        return self._loaded.wait(timeout)
+
+    def missed_for(self, host: str) -> float:
+        """For how many seconds the host has not been there; 0.0: it is there."""
+        with self._lock:
+            if host in self._hosts:
+                return 0.0
+            return boottime() - self._missed.setdefault(host, boottime())
+
+    def incarnation(self, host: str) -> int | None:
+        """The membership that the host has; None: it is not there."""
+        seen = self._hosts.get(host)
+        return None if seen is None else seen.incarnation
+
+    def learn(self, user_id: str, seen: SeenPlace) -> None:
+        """Know of a place before the watch tells."""
+        with self._lock:
+            former = self._places.get(user_id)
+            if former is None or former.revision < seen.revision:
+                self._places[user_id] = seen
+
+    def learn_hosts(self, hosts: Mapping[str, SeenHost]) -> None:
+        """Know for sure who is there."""
+        with self._lock:
+            changed = hosts != self._hosts
+            self._set_hosts(hosts)
+        if changed:
+            self._notify()
+
+    def _set_hosts(self, hosts: Mapping[str, SeenHost]) -> None:
+        self._hosts = dict(hosts)
+        self._missed = {host: at for host, at in self._missed.items() if host not in hosts}
+
+    def _run(self) -> None:
+        loaded_at = -RELOAD
+        while not self._closed.is_set():
+            try:
+                if boottime() - loaded_at >= RELOAD:
+                    began = boottime()
+                    self._load(self._coordination.view())
+                    loaded_at = began
+                self._coordination.watch(self._revision, self._hear, SILENCE)
+            except Compacted:
+                loaded_at = -RELOAD
+            except Unreachable as error:
+                log.debug("watch: %s", error)
+                self._closed.wait(RESPITE)
+            except Exception:
+                log.exception("atlas: a bug")
+                loaded_at = -RELOAD
+                self._closed.wait(RESPITE)
+
+    def _load(self, view: View) -> None:
+        with self._lock:
+            self._set_hosts(view.hosts)
+            newer = {
+                user: seen for user, seen in self._places.items() if seen.revision > view.revision
+            }
+            self._places = {**view.places, **newer}
+            self._revision = view.revision
+        self._loaded.set()
+        self._notify()
+
+    def _hear(self, change: Change) -> None:
+        with self._lock:
+            self._revision = max(self._revision, change.revision)
+            if isinstance(change.seen, SeenHost):
+                self._set_hosts({**self._hosts, change.name: change.seen})
+            elif change.seen is None:
+                self._hosts.pop(change.name, None)
+                self._missed.setdefault(change.name, boottime())
+        if isinstance(change.seen, SeenPlace):
+            self.learn(change.name, change.seen)
+        self._notify()
+
+    def _notify(self) -> None:
+        for changed in self._listeners:
+            changed()

@@ -1,0 +1,307 @@
+"""Claims: how a user becomes this host's, stays it, and is told of.
+
+::
+
+    nobody's ------------------.
+    ours, before a new join ---+--claim: epoch + 1--> restoring --data, start--> running
+    a lost host's -------------+                          ^                       |  ^
+    handed over to us ---------'                          '----- stopped <--------'--'
+
+Every step is one swap of the user's place, on what was read just before, under the membership that
+this host has. Used from threads that may wait. What stands in the way raises a
+:class:`bus.errors.PblmError`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import msgspec
+
+from actors.cluster.atlas import Atlas
+from actors.cluster.coordination import Coordination, Membership, SeenPlace
+from actors.cluster.directory import Place, State
+from actors.cluster.hands import Hands
+from actors.cluster.recovery import Recovery, RecoveryFailed
+from actors.data.orders import TakeUser
+from actors.records import Record
+from actors.replication.replicas import Replicas
+from actors.store import Store
+from bus.causes import Cause
+from bus.errors import BackupError, ProcessError, Unavailable
+from bus.states import Desired, Status
+
+log = logging.getLogger(__name__)
+
+
+class Claims:
+    """See the module."""
+
+    def __init__(
+        self,
+        coordination: Coordination,
+        atlas: Atlas,
+        store: Store,
+        replicas: Replicas,
+        recovery: Recovery,
+        member: Callable[[], Membership],
+        *,
+        address: str,
+    ) -> None:
+        """``member`` is this host's membership; it raises :class:`Unavailable` when it has none."""
+        self._coordination = coordination
+        self._atlas = atlas
+        self._store = store
+        self._replicas = replicas
+        self._recovery = recovery
+        self._member = member
+        self._address = address
+
+    def acquire(self, user_id: str, hands: Hands, *, new: bool = False) -> bool:
+        """Have the user here, with data; False: it is not ours to have.
+
+        What lies here of a user who is another host's is set aside. ``new``: also when it is
+        nobody's yet.
+        """
+        member, seen = self._member(), self._coordination.read(user_id)
+        record = self._store.get(user_id)
+        if seen is None or seen.place.state is State.PURGED:
+            if record is not None and record.incarnation is not None:
+                hands.let_go(user_id, "It was purged on another host")
+                record = None
+            if record is None and not new:
+                return False
+            self._found(user_id, seen, record, member, hands)
+            return True
+        if not self._may_claim(seen.place, member):
+            if record is not None:
+                hands.let_go(user_id, f"It is on host {seen.place.host} now")
+            return False
+        if record is None or not ours(seen.place, member, record):
+            self._claim(user_id, seen, record, member, hands)
+        return True
+
+    def confirm(self, record: Record, port: int, identity: str | None) -> bool:
+        """Tell that it runs here; False: its replica has no base yet, or try again.
+
+        Raises :class:`ProcessError` when the user is not ours any more.
+        """
+        if not self._has_base(record):
+            return False
+        member, seen = self._member(), self._coordination.read(record.user_id)
+        if seen is None or not ours(seen.place, member, record):
+            why = f"{record.user_id} is not this host's any more"
+            raise ProcessError(f"Process error: {why}", cause=Cause.NOT_OWNER)
+        place = msgspec.structs.replace(
+            mirrored(seen.place, record),
+            state=State.RUNNING,
+            address=f"{self._address}:{port}",
+            durable=record.epoch,
+            identity=identity or record.identity,
+            wanted=True,
+            problem=None,
+        )
+        return place == seen.place or self._swap(record.user_id, seen, place, member) is not None
+
+    def mirror(self, user_id: str, hands: Hands) -> None:
+        """Tell what has become of one of ours."""
+        member, seen = self._member(), self._coordination.read(user_id)
+        record = self._store.get(user_id)
+        if record is None:
+            return
+        if seen is None or seen.place.state is State.PURGED:
+            if record.incarnation is None:  # a clone, an import, or somebody's new name
+                self._found(user_id, seen, record, member, hands)
+            return
+        if not ours(seen.place, member, record):
+            return
+        place = mirrored(seen.place, record)
+        if place != seen.place:
+            self._swap(user_id, seen, place, member)
+
+    def purge(self, user_id: str) -> None:
+        """Tell that there is nothing of the user any more; the epoch stays."""
+        member, seen = self._member(), self._coordination.read(user_id)
+        if seen is None or not _held(seen.place, member):
+            return
+        place = seen.place
+        rest = Place(
+            host=place.host,
+            incarnation=place.incarnation,
+            epoch=place.epoch,
+            state=State.PURGED,
+            wanted=False,
+        )
+        self._swap(user_id, seen, rest, member)
+
+    def begin_move(self, user_id: str, target: str) -> SeenPlace:
+        """Tell that the user is handed over; nobody starts it here from now on."""
+        member, seen = self._member(), self._coordination.read(user_id)
+        if seen is None or not _held(seen.place, member):
+            raise Unavailable(f"{user_id} is not on this host", retry_after=1)
+        place = msgspec.structs.replace(seen.place, state=State.MOVING, target=target, address=None)
+        return self._must(user_id, self._swap(user_id, seen, place, member))
+
+    def hand_over(self, user_id: str, moving: SeenPlace) -> None:
+        """Let go of it: its target may claim it from now on."""
+        place = msgspec.structs.replace(moving.place, host="")
+        self._must(user_id, self._swap(user_id, moving, place, self._member()))
+
+    def abandon_move(self, user_id: str, moving: SeenPlace) -> None:
+        """It stays."""
+        place = msgspec.structs.replace(moving.place, state=State.RESTORING, target=None)
+        self._must(user_id, self._swap(user_id, moving, place, self._member()))
+
+    def _found(
+        self,
+        user_id: str,
+        seen: SeenPlace | None,
+        record: Record | None,
+        member: Membership,
+        hands: Hands,
+    ) -> None:
+        epoch = max(
+            1 if record is None else record.epoch, 0 if seen is None else seen.place.epoch + 1
+        )
+        place = Place(
+            host=member.host,
+            incarnation=member.incarnation,
+            epoch=epoch,
+            state=State.RESTORING,
+            born=epoch,
+        )
+        if record is not None:
+            durable = epoch if epoch == record.epoch and self._has_base(record) else 0
+            place = msgspec.structs.replace(mirrored(place, record), durable=durable)
+        self._must(user_id, self._swap(user_id, seen, place, member))
+        reason = f"It was placed on this host, {member.host}"
+        hands.take(_order(user_id, place, reason))
+
+    def _claim(
+        self,
+        user_id: str,
+        seen: SeenPlace,
+        record: Record | None,
+        member: Membership,
+        hands: Hands,
+    ) -> None:
+        former = seen.place
+        runs = former.wanted and former.deleted_at is None and former.state is not State.STOPPED
+        place = msgspec.structs.replace(
+            former,
+            host=member.host,
+            incarnation=member.incarnation,
+            epoch=former.epoch + 1,
+            state=State.RESTORING if runs else State.STOPPED,
+            address=None,
+            target=None,
+            problem=None,
+        )
+        gone = former.host if former.host not in ("", member.host) else None
+        claimed = self._must(user_id, self._swap(user_id, seen, place, member, gone=gone))
+        log.info("%s: claimed, epoch %d, after %s", user_id, place.epoch, former.host or "a move")
+        # Ours, and of the epoch that is on record: since it was written here, nobody has run it.
+        if record is not None and former.host == member.host and record.epoch == former.epoch:
+            hands.take(_order(user_id, place, "It is this host's again"))
+            return
+        if record is not None:
+            hands.let_go(user_id, "Another host has run it since")
+        self._restore(user_id, claimed, member, hands)
+
+    def _restore(self, user_id: str, claimed: SeenPlace, member: Membership, hands: Hands) -> None:
+        place, reason = claimed.place, f"It was restored on this host, {member.host}"
+        draft = None
+        if place.identity is not None or place.durable:
+            try:
+                draft = str(self._recovery.restore(user_id, place))
+            except RecoveryFailed as failure:
+                reason = f"It could not be restored: {failure}"
+                log.error("%s: %s", user_id, reason)
+                place = msgspec.structs.replace(
+                    place, problem=str(failure), identity=place.identity or "unknown"
+                )
+                self._swap(user_id, claimed, place, member)
+        hands.take(_order(user_id, place, reason, draft))
+
+    def _may_claim(self, place: Place, member: Membership) -> bool:
+        if place.host == "":
+            return place.target in (None, member.host) or self._is_gone(place.target)
+        return place.host == member.host or self._is_gone(place.host)
+
+    def _is_gone(self, host: str) -> bool:
+        return self._atlas.missed_for(host) > 0
+
+    def _has_base(self, record: Record) -> bool:
+        try:
+            return self._replicas.has_base(record)
+        except BackupError as error:
+            log.warning("%s: its replica cannot be looked at: %s", record.user_id, error)
+            return False
+
+    def _swap(
+        self,
+        user_id: str,
+        seen: SeenPlace | None,
+        place: Place,
+        member: Membership,
+        *,
+        gone: str | None = None,
+    ) -> SeenPlace | None:
+        found = self._coordination.swap(user_id, seen, place, member, gone=gone)
+        if found is not None:
+            self._atlas.learn(user_id, found)
+        return found
+
+    def _must(self, user_id: str, seen: SeenPlace | None) -> SeenPlace:
+        if seen is None:
+            why = f"The place of {user_id} has changed meanwhile, or this host is not a member"
+            raise Unavailable(why, retry_after=1)
+        return seen
+
+
+def ours(place: Place, member: Membership, record: Record) -> bool:
+    """Whether the user is this host's, and what lies here is of its epoch."""
+    taken = (record.epoch, record.incarnation) == (place.epoch, member.incarnation)
+    return _held(place, member) and taken
+
+
+def mirrored(place: Place, record: Record) -> Place:
+    """Return the place with what is on record of the user."""
+    wanted = record.desired is Desired.RUNNING and record.deleted_at is None
+    rests = not wanted or record.status is Status.HIBERNATED
+    state = place.state
+    if state is not State.MOVING:
+        starts = State.RESTORING if state is State.STOPPED else state
+        state = State.STOPPED if rests else starts
+    return msgspec.structs.replace(
+        place,
+        state=state,
+        address=place.address if state is State.RUNNING else None,
+        wanted=wanted if state is not State.MOVING else place.wanted,
+        identity=record.identity or place.identity,
+        version=record.version,
+        binary=record.binary,
+        created_at=record.created_at,
+        deleted_at=record.deleted_at,
+    )
+
+
+def _held(place: Place, member: Membership) -> bool:
+    return (place.host, place.incarnation) == (member.host, member.incarnation)
+
+
+def _order(user_id: str, place: Place, reason: str, draft: str | None = None) -> TakeUser:
+    return TakeUser(
+        user_id=user_id,
+        epoch=place.epoch,
+        incarnation=place.incarnation,
+        reason=reason,
+        draft=draft,
+        identity=place.identity,
+        version=place.version,
+        binary=place.binary,
+        created_at=place.created_at,
+        wanted=place.wanted,
+        deleted_at=place.deleted_at,
+    )

@@ -1,0 +1,258 @@
+"""Cluster: this host as one of several. Made only where ``PB_CLUSTER_ETCD`` is set."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable
+from contextlib import ExitStack
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import msgspec
+
+from actors.clock import Clock
+from actors.cluster.atlas import Atlas
+from actors.cluster.claims import Claims
+from actors.cluster.coordination import Membership
+from actors.cluster.directory import Directory, Host, State
+from actors.cluster.etcd import Etcd
+from actors.cluster.fence import Fence
+from actors.cluster.jobs import Jobs
+from actors.cluster.membership import Keeper, Told
+from actors.cluster.recovery import Recovery
+from actors.cluster.steward import Steward
+from actors.cluster.tenancy import Tenancy
+from actors.cluster.watchman import Watchman
+from actors.durable import write_file
+from actors.facts import Reply
+from actors.isolation.confinement import Confinement
+from actors.isolation.tenants import open_group
+from actors.layout import Layout
+from actors.replication.place import Place as ReplicaPlace
+from actors.replication.replicas import Replicas
+from actors.replication.rewind import Rewind
+from actors.services import Services
+from actors.store import Store
+from bus.answers import ErrorAnswer
+from bus.errors import Conflict, PblmError, Unavailable
+from bus.events import (
+    Event,
+    InstanceDeleted,
+    InstanceRenamed,
+    InstanceUndeleted,
+    StatusChanged,
+)
+from bus.requests import CloneInstance, ImportInstance, InitInstance, RenameInstance, UserRequest
+from bus.settings import Settings
+from bus.states import Status
+
+TOLD = frozenset({Status.STOPPED, Status.HIBERNATED, Status.FAILED})
+"""Statuses of which the others are told when they are entered; of Running they know before."""
+
+log = logging.getLogger(__name__)
+
+
+class Cluster:
+    """The parts of a host that make it one of several. Begins fenced; :meth:`start` joins."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        layout: Layout,
+        store: Store,
+        clock: Clock,
+        replicas: Replicas,
+        confinement: Confinement,
+        *,
+        curve: str = "",
+    ) -> None:
+        self._store = store
+        self._steward: Steward | None = None
+        self._closing = ExitStack()
+        home = _home(layout)
+        self._coordination = Etcd(settings)
+        self._atlas = Atlas(settings.cluster_host, self._coordination)
+        self._jobs = Jobs(clock, settings.cluster_restores)
+        self._claims = self._make_claims(settings, layout, replicas)
+        group, fence = open_group(layout.control), Fence()
+        if group is not None:
+            self._closing.callback(group.close)
+        kill_files = [*confinement.kill_files, *([group.kill_file] if group else [])]
+        self._keeper = self._make_keeper(settings, home, curve, fence, kill_files)
+        self.tenancy = Tenancy(home, group, fence, self._claims, self._jobs)
+
+    def _make_claims(self, settings: Settings, layout: Layout, replicas: Replicas) -> Claims:
+        replica = ReplicaPlace(settings)
+        return Claims(
+            self._coordination,
+            self._atlas,
+            self._store,
+            replicas,
+            Recovery(layout, Rewind(settings, layout, replica), replica),
+            self.member,
+            address=settings.cluster_address,
+        )
+
+    def _make_keeper(
+        self, settings: Settings, home: str, curve: str, fence: Fence, kill_files: list[Path]
+    ) -> Keeper:
+        watchman = Watchman(home, kill_files, lambda: self._keeper.fenced())
+        self._closing.callback(watchman.close)
+        return Keeper(
+            self._coordination,
+            fence,
+            watchman,
+            Told(joined=lambda member: self._look(), lost=self._look),
+            name=settings.cluster_host,
+            entry=_entry(settings, home, curve),
+            ttl=settings.cluster_ttl,
+            margin=settings.cluster_margin,
+        )
+
+    @property
+    def directory(self) -> Directory:
+        """What everybody may know."""
+        return self._atlas
+
+    def start(self, services: Services, recover: Callable[[], None]) -> None:
+        """Join, in the background; ``recover`` has the actors begin when that is done."""
+        self._steward = Steward(
+            services,
+            self._coordination,
+            self._atlas,
+            self._claims,
+            self._jobs,
+            lambda: self._keeper.member,
+            recover,
+        )
+        self._atlas.start()
+        self._steward.start()
+        self._keeper.start()
+
+    def close(self) -> None:
+        """End; nothing of ours runs any more. The membership ends by itself, if nobody comes back.
+
+        So a manager that is started again within that time has its users as they were.
+        """
+        if self._steward is not None:
+            self._steward.close()
+            self._keeper.close()
+            self._jobs.close()
+            self._coordination.close()
+            self._atlas.close()
+        self._closing.close()
+
+    def member(self) -> Membership:
+        """Return the membership of this host; raises :class:`Unavailable`."""
+        member = self._keeper.member
+        if member is None:
+            raise Unavailable(
+                f"This host is not in its cluster: {self._keeper.problem}", retry_after=2
+            )
+        return member
+
+    def check_begun(self) -> None:
+        """Raise :class:`Unavailable` while it is not known yet which of the users here are ours."""
+        if self._steward is None or not self._steward.begun:
+            self.member()
+            raise Unavailable("This host has just joined its cluster", retry_after=1)
+
+    def admit(self, request: UserRequest, reply: Reply, go_on: Callable[[], None]) -> bool:
+        """Have the user here first, if need be, and ``go_on`` then; False: there is no need.
+
+        Raises :class:`PblmError` when the user cannot be had.
+        """
+        member, steward = self.member(), self._steward
+        if steward is None or steward.ready != member:
+            raise Unavailable("This host has just joined its cluster", retry_after=1)
+        self._check_target(request)
+        record = self._store.get(request.user_id)
+        place = self._atlas.place(request.user_id)
+        if place is not None and place.state is State.MOVING and place.host == member.host:
+            raise Unavailable(f"{request.user_id} moves to {place.target}", retry_after=2)
+        new = isinstance(request, InitInstance)
+        broken = new and place is not None and place.problem is not None
+        if record is not None and record.incarnation == member.incarnation and not broken:
+            return False
+        if record is None and not new and (place is None or place.state is State.PURGED):
+            return False
+
+        def then(error: PblmError | None) -> None:
+            if error is None:
+                go_on()
+            else:
+                reply(ErrorAnswer.of(error))
+
+        steward.acquire(request.user_id, new=new, then=then)
+        return True
+
+    def hear(self, event: Event) -> None:
+        """Tell the other hosts what they must know of ours."""
+        if self._steward is None:
+            return
+        match event:
+            case StatusChanged(user_id=user_id, status=status) if status in TOLD:
+                self._steward.mirror(user_id)
+            case InstanceUndeleted(user_id=user_id):
+                self._steward.mirror(user_id)
+            case InstanceDeleted(user_id=user_id, purge_at=None):
+                self._steward.purge(user_id)
+            case InstanceDeleted(user_id=user_id):
+                self._steward.mirror(user_id)
+            case InstanceRenamed(user_id=user_id, to=to):
+                self._steward.mirror(to)
+                self._steward.purge(user_id)
+
+    def _check_target(self, request: UserRequest) -> None:
+        """Nobody's data are put in the place of somebody who is on another host."""
+        match request:
+            case RenameInstance(to=target) | CloneInstance(to=target):
+                pass
+            case ImportInstance(user_id=target):
+                pass
+            case _:
+                return
+        place = self._atlas.place(target)  # as last heard: the claim of it decides
+        if place is not None and place.state is not State.PURGED:
+            raise Conflict(f"User {target} has an instance already, on host {place.host}")
+
+    def _look(self) -> None:
+        """The membership has changed. What has ended, the actors learn from their processes."""
+        if self._steward is not None:
+            self._steward.look()
+
+
+def _entry(settings: Settings, home: str, curve: str) -> Host:
+    address = settings.cluster_address
+    return Host(
+        bus=f"tcp://{address}:{settings.cluster_bus_port}",
+        events=f"tcp://{address}:{settings.cluster_events_port}",
+        http=f"http://{address}:{settings.api_port}",
+        curve=curve,
+        capacity=settings.cluster_capacity,
+        version=_version(),
+        home=home,
+    )
+
+
+def _version() -> str:
+    try:
+        return version("pocketbase-lifecycle-manager")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+class _Home(msgspec.Struct, frozen=True, kw_only=True):
+    home: str
+
+
+def _home(layout: Layout) -> str:
+    """Return what names this directory of data among all hosts, made once."""
+    path = layout.control / "cluster.json"
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Home).home
+    except FileNotFoundError:
+        home = secrets.token_hex(16)
+        write_file(path, msgspec.json.encode(_Home(home=home)))
+        return home

@@ -1,0 +1,96 @@
+"""Hands: how a claimed user's row and data get to where its actor finds them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from actors import proc
+from actors.data.orders import LetUserGo, Order, TakeUser
+from actors.data.ownership import let_go
+from actors.data.transfers import take_in
+from actors.facts import Reply
+from actors.services import Services
+from actors.status import StatusKeeper
+from bus.answers import Answer, ErrorAnswer
+from bus.errors import Unavailable
+
+PATIENCE = 60.0
+"""Seconds that an actor may take: it may have to end a process, which is killed before that."""
+
+log = logging.getLogger(__name__)
+
+
+class Hands(Protocol):
+    """Each raises :class:`bus.errors.PblmError` when it cannot be done."""
+
+    def take(self, order: TakeUser) -> None:
+        """Have the user be this host's."""
+
+    def let_go(self, user_id: str, reason: str) -> None:
+        """Have it not be this host's; its data are set aside."""
+
+
+class LiveHands:
+    """While the actors live: they do it."""
+
+    def __init__(self, order: Callable[[Order, Reply], None]) -> None:
+        self._order = order
+
+    def take(self, order: TakeUser) -> None:
+        """See :class:`Hands`."""
+        self._carry_out(order)
+
+    def let_go(self, user_id: str, reason: str) -> None:
+        """See :class:`Hands`."""
+        self._carry_out(LetUserGo(user_id=user_id, reason=reason))
+
+    def _carry_out(self, order: Order) -> None:
+        answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
+        self._order(order, answers.put)
+        try:
+            answer = answers.get(timeout=PATIENCE)
+        except queue.Empty:
+            raise Unavailable(f"The actor of {order.user_id} does not answer") from None
+        if isinstance(answer, ErrorAnswer):
+            raise answer.error()
+
+
+class EarlyHands:
+    """Before there is any actor: done by whoever asks."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def take(self, order: TakeUser) -> None:
+        """See :class:`Hands`."""
+        keeper = StatusKeeper(order.user_id, self._services)
+        if keeper.known:
+            keeper.note_strictly(epoch=order.epoch, incarnation=order.incarnation)
+        else:
+            take_in(order, self._services)
+
+    def let_go(self, user_id: str, reason: str) -> None:
+        """See :class:`Hands`."""
+        let_go(self._services, StatusKeeper(user_id, self._services))
+
+
+def end_all(services: Services) -> None:
+    """End every PocketBase that serves a directory here: those of a manager without a cluster.
+
+    What a member of the cluster had started, the guard has killed already.
+    """
+    for directory, served in list(proc.serving(services.layout.root)):
+        for identity in {served, proc.identify(proc.leader(served.pid)) or served}:
+            process = services.processes.adopt(identity, Path(os.devnull))
+            if process is not None:
+                log.warning("pid %d serves %s unguarded: killed", process.pid, directory)
+                ended = threading.Event()
+                process.watch(lambda status, ended=ended: ended.set())  # type: ignore[misc]
+                process.kill()
+                ended.wait(PATIENCE)

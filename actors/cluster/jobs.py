@@ -1,0 +1,77 @@
+"""Jobs: the threads that may wait for etcd, for the replica, and for the users' actors."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Lock
+
+from actors.clock import Clock
+
+QUICK = 8
+"""Threads for what takes milliseconds as long as etcd answers."""
+
+log = logging.getLogger(__name__)
+
+
+class Jobs:
+    """Two pools: what is quick does not wait behind restores."""
+
+    def __init__(self, clock: Clock, restores: int) -> None:
+        self._clock = clock
+        self._quick = ThreadPoolExecutor(QUICK, thread_name_prefix="cluster")
+        self._slow = ThreadPoolExecutor(restores, thread_name_prefix="restore")
+        self._lock = Lock()
+        self._users: set[str] = set()
+
+    def quick(self, work: Callable[[], None]) -> None:
+        """Do it soon."""
+        self._submit(self._quick, work)
+
+    def later(self, delay: float, work: Callable[[], None]) -> None:
+        """Do it in ``delay`` seconds."""
+        self._clock.call_later(delay, lambda: self.quick(work))
+
+    def slowly(self, work: Callable[[], None]) -> None:
+        """Do it when its turn comes."""
+        self._submit(self._slow, work)
+
+    def once(self, user_id: str, work: Callable[[], None]) -> bool:
+        """Do it when its turn comes, unless something is under way for this user: False."""
+        with self._lock:
+            if user_id in self._users:
+                return False
+            self._users.add(user_id)
+
+        def alone() -> None:
+            try:
+                work()
+            finally:
+                with self._lock:
+                    self._users.discard(user_id)
+
+        self.slowly(alone)
+        return True
+
+    def all(self, works: list[Callable[[], None]]) -> None:
+        """Do all of them, and return then."""
+        futures: list[Future[None]] = [self._slow.submit(work) for work in works]
+        for future in futures:
+            future.result()
+
+    def close(self) -> None:
+        """Begin nothing more; return when what is under way has ended."""
+        self._quick.shutdown(cancel_futures=True)
+        self._slow.shutdown(cancel_futures=True)
+
+    def _submit(self, pool: ThreadPoolExecutor, work: Callable[[], None]) -> None:
+        def safely() -> None:
+            try:
+                work()
+            except Exception:
+                log.exception("cluster: a bug")
+
+        with contextlib.suppress(RuntimeError):  # closed
+            pool.submit(safely)

@@ -1,0 +1,111 @@
+"""Recovery: a user's data out of the replica, when the host that had them is lost.
+
+Never empty: what is restored is checked, and where that fails an earlier moment is taken, then an
+earlier generation, then the last backup that this host can read; in the end a person is called.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from actors.backups.archive import unpack
+from actors.backups.catalogue import Catalogue
+from actors.backups.snapshot import MANIFEST
+from actors.cluster.directory import Place
+from actors.data import contents
+from actors.data.database import UserDataError
+from actors.layout import Layout, directory_name, make_private_directory
+from actors.replication.generation import epoch_of
+from actors.replication.rewind import Rewind
+from bus.errors import BackupError, InvalidBackup, PblmError
+
+if TYPE_CHECKING:
+    from actors.replication.place import Place as ReplicaPlace
+
+EARLIER = (timedelta(minutes=1), timedelta(minutes=15), timedelta(hours=2), timedelta(days=1))
+"""How far back it is tried when the newest cannot be used, before its last change."""
+
+log = logging.getLogger(__name__)
+
+
+class RecoveryFailed(Exception):
+    """Nothing could be used; says what was tried."""
+
+
+class Recovery:
+    """Used from threads that may wait."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        rewind: Rewind,
+        replica: ReplicaPlace,
+    ) -> None:
+        self._layout = layout
+        self._rewind = rewind
+        self._replica = replica
+
+    def restore(self, user_id: str, place: Place) -> Path:
+        """Return a directory with the user's data; raises :class:`RecoveryFailed`."""
+        draft, problems = self._layout.control / "drafts" / f"{directory_name(user_id)}-claimed", []
+        try:
+            for source, at in self._sources(user_id, place):
+                shutil.rmtree(draft, ignore_errors=True)
+                make_private_directory(draft)
+                try:
+                    if self._rewind.put_together(source, at, draft, check="quick"):
+                        self._rewind.add_files(user_id, draft)
+                        return draft
+                except PblmError as error:
+                    log.warning("%s: %s", user_id, error.message)
+                    problems.append(error.message)
+            return self._from_backup(user_id, draft, problems)
+        except (BackupError, OSError) as error:
+            raise RecoveryFailed(f"{error}") from error
+
+    def _sources(self, user_id: str, place: Place) -> Iterator[tuple[str, datetime | None]]:
+        """Yield generation and moment, the newest first; no epoch that was never durable."""
+        user = directory_name(user_id)
+        names = reversed(list(self._replica.generations(user)))
+        for name in names:
+            if not place.born <= epoch_of(name) <= place.durable:
+                continue
+            yield f"{user}/{name}", None
+            last = self._replica.written_at(user, name)
+            if last is not None:
+                yield from ((f"{user}/{name}", last - earlier) for earlier in EARLIER)
+
+    def _from_backup(self, user_id: str, draft: Path, problems: list[str]) -> Path:
+        shutil.rmtree(draft, ignore_errors=True)
+        try:
+            made_at = last_backup(self._layout, user_id, draft)
+        except PblmError as error:
+            problems.append(error.message)
+            made_at = None
+        if made_at is None:
+            raise RecoveryFailed("; ".join(problems) or "there is no replica, and no backup here")
+        log.error("%s: only its backup of %s could be used", user_id, made_at)
+        return draft
+
+
+def last_backup(layout: Layout, user_id: str, target: Path) -> datetime | None:
+    """Unpack the user's newest backup into ``target``, checked; None: this host has none.
+
+    Raises :class:`PblmError` when it cannot be used.
+    """
+    catalogue = Catalogue(layout, lambda user_id, entries: None)
+    entry = catalogue.newest(user_id)
+    if entry is None:
+        return None
+    try:
+        unpack(catalogue.archive(user_id, entry), target, limit=None)
+        (target / MANIFEST).unlink(missing_ok=True)
+        contents.quick_check(target)
+    except (OSError, UserDataError) as error:
+        raise InvalidBackup(f"Backup {entry.id} cannot be read: {error}") from error
+    return entry.manifest.taken_at

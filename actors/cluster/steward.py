@@ -1,0 +1,251 @@
+"""Steward: has this host take the users that it is to take, and tell of those that it has.
+
+There is no scheduler: every host looks at the same table and picks those whose first choice among
+the hosts that are there it is (:mod:`actors.cluster.rendezvous`). Two that look at different
+moments may pick the same user; one of them wins the claim, and the other reads again.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+
+from actors.cluster.atlas import Atlas
+from actors.cluster.claims import Claims
+from actors.cluster.coordination import Coordination, Membership
+from actors.cluster.directory import Place, State
+from actors.cluster.gateway import Unreachable
+from actors.cluster.hands import EarlyHands, Hands, LiveHands, end_all
+from actors.cluster.jobs import Jobs
+from actors.cluster.whereabouts import heir
+from actors.data.ownership import finish_renames
+from actors.data.swap import finish_swaps
+from actors.records import Record
+from actors.services import Services
+from bus.answers import Answer, ErrorAnswer
+from bus.errors import PblmError, Unavailable
+from bus.requests import InitInstance
+from bus.states import Desired
+
+LOOK = 2.0
+"""Seconds between two looks at who is there, and whose users need a host."""
+GRACE = 1.0
+"""Seconds that a host may be gone until its users are taken: one that joins anew is, for a moment,
+not there."""
+MISSING = 10.0
+"""Seconds after which a claim that has brought nothing is taken for one that has failed."""
+
+log = logging.getLogger(__name__)
+
+
+class Steward:
+    """A thread that looks, and jobs that do."""
+
+    def __init__(
+        self,
+        services: Services,
+        coordination: Coordination,
+        atlas: Atlas,
+        claims: Claims,
+        jobs: Jobs,
+        member: Callable[[], Membership | None],
+        recover: Callable[[], None],
+    ) -> None:
+        """``recover`` has the actors begin; called once the users that are here are claimed."""
+        self._services = services
+        self._coordination = coordination
+        self._atlas = atlas
+        self._claims = claims
+        self._jobs = jobs
+        self._member = member
+        self._recover = recover
+        self._hands: Hands = EarlyHands(services)
+        self._settled_for: int | None = None
+        self._missing: dict[str, float] = {}
+        self._purged: set[str] = set()
+        self._again = threading.Event()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="steward")
+        atlas.listen(self.look)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def look(self) -> None:
+        """Something has changed."""
+        self._again.set()
+
+    def close(self) -> None:
+        """End."""
+        self._closed = True
+        self._again.set()
+        self._thread.join()
+
+    @property
+    def hands(self) -> Hands:
+        """How users are taken now."""
+        return self._hands
+
+    @property
+    def begun(self) -> bool:
+        """Whether the actors have begun."""
+        return isinstance(self._hands, LiveHands)
+
+    @property
+    def ready(self) -> Membership | None:
+        """The membership under which the users that are here were claimed; None: not yet."""
+        member = self._member()
+        return member if member and member.incarnation == self._settled_for else None
+
+    def acquire(self, user_id: str, *, new: bool, then: Callable[[PblmError | None], None]) -> None:
+        """Have the user here, if it can be, and call ``then``."""
+
+        def work() -> None:
+            try:
+                taken = self._claims.acquire(user_id, self._hands, new=new)
+            except PblmError as error:
+                then(error)
+            except Unreachable as error:
+                then(Unavailable(f"etcd does not answer: {error}", retry_after=2))
+            else:
+                place = self._atlas.place(user_id)
+                where = place.host if place else "another host"
+                elsewhere = Unavailable(f"{user_id} is on {where}", retry_after=1)
+                then(None if taken else elsewhere)
+
+        if not self._jobs.once(user_id, work):
+            then(Unavailable(f"{user_id} is being brought to this host", retry_after=1))
+
+    def mirror(self, user_id: str) -> None:
+        """Tell the others what has become of the user; soon, and again when that fails."""
+
+        def work() -> None:
+            try:
+                self._claims.mirror(user_id, self._hands)
+            except (PblmError, Unreachable) as error:
+                log.debug("%s: not told: %s", user_id, error)
+
+        self._jobs.quick(work)
+
+    def purge(self, user_id: str) -> None:
+        """Tell the others that there is nothing of the user any more."""
+        self._purged.add(user_id)
+
+        def work() -> None:
+            try:
+                self._claims.purge(user_id)
+                self._purged.discard(user_id)
+            except (PblmError, Unreachable) as error:
+                log.warning("%s: not told yet that it was purged: %s", user_id, error)
+
+        self._jobs.quick(work)
+
+    def _run(self) -> None:
+        while not self._closed:
+            self._again.wait(LOOK)
+            self._again.clear()
+            try:
+                self._step()
+            except (Unreachable, PblmError) as error:
+                log.debug("steward: %s", error)
+            except Exception:
+                log.exception("steward: a bug")
+
+    def _step(self) -> None:
+        member = self._member()
+        if member is None or not self._atlas.wait_loaded(0) or self._closed:
+            return
+        self._atlas.learn_hosts(self._coordination.hosts())
+        if member.incarnation != self._settled_for:
+            self._settle(member)
+        for user_id in tuple(self._purged):
+            self.purge(user_id)
+        for user_id in self._wanting(member):
+            self._take(user_id)
+
+    def _settle(self, member: Membership) -> None:
+        """Claim those whose data are here, and set aside what is others'."""
+        early, services = isinstance(self._hands, EarlyHands), self._services
+        if early:
+            finish_renames(services.store, services.layout)
+            finish_swaps(services.store, services.layout)
+            end_all(services)
+        records = [
+            each for each in services.store.records() if each.incarnation != member.incarnation
+        ]
+        self._jobs.all([self._settling(record) for record in records])
+        if self._member() != member or self._closed:
+            return
+        self._settled_for = member.incarnation
+        if early:
+            self._hands = LiveHands(services.order)
+            self._recover()
+            return
+        for record in records:
+            self._run_if_wanted(record.user_id)
+
+    def _settling(self, record: Record) -> Callable[[], None]:
+        def work() -> None:
+            try:
+                self._claims.acquire(record.user_id, self._hands)
+            except (PblmError, Unreachable) as error:
+                log.warning("%s: not claimed yet: %s", record.user_id, error)
+
+        return work
+
+    def _wanting(self, member: Membership) -> Iterator[str]:
+        """Yield the users that this host is to take, now."""
+        hosts = self._atlas.hosts()
+        for user_id, place in self._atlas.places().items():
+            if self._is_wanting(user_id, place, member) and (
+                place.host == member.host
+                or place.target == member.host
+                or heir(user_id, hosts) == member.host
+            ):
+                yield user_id
+
+    def _is_wanting(self, user_id: str, place: Place, member: Membership) -> bool:
+        """Whether the user needs a host, without being asked for."""
+        if place.state is State.PURGED or user_id in self._purged:
+            return False
+        if place.host == member.host:
+            return place.incarnation != member.incarnation or self._is_missing(user_id)
+        if place.host == "":
+            target = place.target
+            return target in (None, member.host) or self._atlas.missed_for(target) > GRACE
+        if place.state is State.STOPPED or not place.wanted:
+            return False
+        return self._atlas.missed_for(place.host) > GRACE
+
+    def _is_missing(self, user_id: str) -> bool:
+        """Whether there has been nothing of the user here for a while, who was claimed here."""
+        if self._services.store.get(user_id) is not None:
+            self._missing.pop(user_id, None)
+            return False
+        now = self._services.clock.monotonic()
+        return now - self._missing.setdefault(user_id, now) > MISSING
+
+    def _take(self, user_id: str) -> None:
+        def taken(error: PblmError | None) -> None:
+            if error is None:
+                self._run_if_wanted(user_id)
+            else:
+                log.info("%s: not taken: %s", user_id, error.message)
+
+        self.acquire(user_id, new=False, then=taken)
+
+    def _run_if_wanted(self, user_id: str) -> None:
+        """Start it, if it is to run; one that slept goes on sleeping until it is asked for."""
+        record, place = self._services.store.get(user_id), self._atlas.place(user_id)
+        if record is None or record.deleted_at is not None or place is None:
+            return
+        if record.desired is Desired.RUNNING and place.state is not State.STOPPED:
+            request = InitInstance(user_id=user_id, wait=False)
+            self._services.ask(request, _tell_refusal)
+
+
+def _tell_refusal(answer: Answer) -> None:
+    if isinstance(answer, ErrorAnswer):
+        log.error("it could not be started: %s", answer.message)

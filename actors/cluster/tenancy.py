@@ -1,0 +1,77 @@
+"""Tenancy: what a start takes on a host that is one of several."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from actors.cluster.claims import Claims
+from actors.cluster.fence import Fence
+from actors.cluster.gateway import Unreachable
+from actors.cluster.guard import MARK
+from actors.cluster.jobs import Jobs
+from actors.isolation.tenants import TenantGroup
+from actors.process import LaunchSpec
+from actors.records import Record
+from bus.causes import Cause
+from bus.errors import PblmError, ProcessError, StartError
+
+LOOK = 0.1
+"""Seconds between two looks whether the replica has its base."""
+PATIENCE = 300.0
+"""Seconds that the first copy of a database may take: 1 GiB at 4 MiB/s."""
+
+
+class Tenancy:
+    """Used by the actors of the instances; nothing here waits."""
+
+    patience = PATIENCE
+
+    def __init__(
+        self, mark: str, group: TenantGroup | None, fence: Fence, claims: Claims, jobs: Jobs
+    ) -> None:
+        self._mark = mark
+        self._group = group
+        self._fence = fence
+        self._claims = claims
+        self._jobs = jobs
+
+    def wrap(self, spec: LaunchSpec) -> LaunchSpec:
+        """Return the command by which the guard knows its process, and all of its children."""
+        marked = dataclasses.replace(spec, env={**spec.env, MARK: self._mark})
+        return marked if self._group is None else self._group.wrap(marked)
+
+    def passing(self, record: Record) -> AbstractContextManager[None]:
+        """Let its process be started within this block, or raise :class:`ProcessError`."""
+        return self._fence.passing(record.incarnation)
+
+    def confirm(
+        self,
+        record: Record,
+        port: int,
+        identity: str | None,
+        done: Callable[[StartError | None], None],
+    ) -> None:
+        """Have ``done`` called once the user's place says that it runs here, or never will.
+
+        That is when the replica of this epoch has its base: from then on, what is acknowledged is
+        found by whoever comes after us.
+        """
+
+        def work() -> None:
+            try:
+                finished = self._claims.confirm(record, port, identity)
+            except StartError as error:
+                done(error)
+            except PblmError as error:
+                done(ProcessError(f"Process error: {error.message}", cause=Cause.NOT_OWNER))
+            except Unreachable:
+                self._jobs.later(LOOK, work)
+            else:
+                if finished:
+                    done(None)
+                else:
+                    self._jobs.later(LOOK, work)
+
+        self._jobs.quick(work)

@@ -1,0 +1,90 @@
+"""Several managers on one machine, each a host of one cluster."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from actors.cluster.directory import Place, State
+from actors.cluster.etcd import Etcd
+from tests.etcd import Etcd as Engine
+from tests.house.manager import Manager, manager_of
+from tests.house.surroundings import eventually
+from tests.ports import free_ports
+
+TTL = 3
+MARGIN = 1
+FAILOVER = 20.0
+"""Seconds in which a lost host's users are somewhere else, on a busy machine."""
+
+
+class Fleet:
+    """The hosts, and what they have agreed on."""
+
+    def __init__(self, managers: list[Manager], replica: Path) -> None:
+        self.replica = replica
+        self.hosts = {manager.settings.cluster_host: manager for manager in managers}
+        self.agreed = Etcd(managers[0].settings)
+
+    def start(self) -> None:
+        """Start all, and return when all have joined."""
+        for manager in self.hosts.values():
+            manager.start()
+        self.await_hosts(*self.hosts)
+
+    def await_hosts(self, *names: str) -> None:
+        """Return when exactly these are there."""
+        eventually(lambda: set(self.agreed.hosts()) == set(names), f"{names} are there")
+
+    def listed(self, host: str) -> set[str] | None:
+        """The users that the host has; None while it does not know itself."""
+        answer = self.hosts[host].api.call("GET", "/api/pb_instances")
+        return set(answer.json()["instances"]) if answer.status_code == 200 else None
+
+    def place(self, user_id: str) -> Place:
+        """Whose the user is."""
+        seen = self.agreed.read(user_id)
+        assert seen is not None, f"{user_id} has no place"
+        return seen.place
+
+    def runs_on(self, user_id: str, *hosts: str) -> bool:
+        """Whether the user runs on one of the hosts, as far as they have agreed."""
+        seen = self.agreed.read(user_id)
+        return seen is not None and (seen.place.state is State.RUNNING and seen.place.host in hosts)
+
+    def await_run(self, user_id: str, *hosts: str, within: float = FAILOVER) -> Place:
+        """Return the place of the user when it runs on one of the hosts."""
+        eventually(lambda: self.runs_on(user_id, *hosts), f"{user_id} runs on {hosts}", within)
+        return self.place(user_id)
+
+
+def settings_of(engine: Engine, replica: Path, name: str) -> dict[str, object]:
+    """Return the settings of one host."""
+    bus = free_ports(2)
+    return {
+        "cluster_etcd": engine.urls,
+        "cluster_name": replica.name,
+        "cluster_host": name,
+        "cluster_ttl": TTL,
+        "cluster_margin": MARGIN,
+        "cluster_bus_port": bus,
+        "cluster_events_port": bus + 1,
+        "replica_url": replica,
+        "replica_sync_interval": 0.1,
+        "seeds": 2,
+    }
+
+
+@contextmanager
+def fleet_of(engine: Engine, count: int = 3, **settings: object) -> Iterator[Fleet]:
+    """Make the hosts, which are not started yet; nothing of them is left afterwards."""
+    with tempfile.TemporaryDirectory(prefix="pblm-replica-") as replica, ExitStack() as stack:
+        managers = []
+        for number in range(1, count + 1):
+            own = settings_of(engine, Path(replica), f"h{number}") | settings
+            managers.append(stack.enter_context(manager_of(**own)))
+        fleet = Fleet(managers, Path(replica))
+        stack.callback(fleet.agreed.close)
+        yield fleet

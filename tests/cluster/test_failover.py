@@ -1,0 +1,65 @@
+"""Three hosts on one machine: real managers, etcd, Litestream and PocketBase."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from actors.cluster.directory import State
+from tests.cluster.fleet import Fleet, fleet_of
+from tests.cluster.rows import Rows, copied, numbers_at
+from tests.etcd import Etcd as Engine
+from tests.house.surroundings import await_end, eventually
+
+
+@pytest.fixture(scope="module")
+def fleet(engine: Engine) -> Iterator[Fleet]:
+    """Return three hosts, shared by the tests of this module; each leaves all of them well."""
+    with fleet_of(engine) as made:
+        made.start()
+        yield made
+        for manager in made.hosts.values():
+            manager.stop()
+
+
+def test_a_lost_hosts_users_run_elsewhere_and_idle_ones_on_request(fleet: Fleet) -> None:
+    """What was acknowledged and copied is there; whoever comes back owns nothing of it."""
+    h1, h2 = fleet.hosts["h1"], fleet.hosts["h2"]
+    alice = Rows(h1.api.run("alice"))
+    h1.api.run("idle")
+    h1.api.stop("idle")
+    alice.write(20)
+    eventually(lambda: copied(fleet.replica, "alice") == 20, "the rows are in the replica")
+    h1.kill()
+    place = fleet.await_run("alice", "h2", "h3")
+    assert (place.epoch, place.durable, place.born) == (2, 2, 1)
+    assert numbers_at(place) == list(range(1, 21))
+    assert fleet.place("idle").state is State.STOPPED
+    assert fleet.place("idle").host == "h1"
+    h2.api.run("idle")
+    assert fleet.place("idle").host == "h2"
+    h1.start()
+    fleet.await_hosts("h1", "h2", "h3")
+    eventually(lambda: fleet.listed("h1") == set(), "it has let go of what it had")
+    kept = sorted(name.partition("-e")[0] for name in os.listdir(h1.layout.lost_and_found))
+    assert kept == ["pb_user_alice.db", "pb_user_idle.db"]
+    assert fleet.place("alice") == place
+
+
+def test_a_stopped_agents_tenants_are_killed_before_others_start(fleet: Fleet) -> None:
+    """The guard acts for a manager that stands still; that one finds itself outlived."""
+    h3 = fleet.hosts["h3"]
+    served = h3.api.run("carol")
+    h3.send(signal.SIGSTOP)
+    try:
+        await_end(served["pid"])
+        assert fleet.place("carol").host == "h3"
+        place = fleet.await_run("carol", "h1", "h2")
+    finally:
+        h3.send(signal.SIGCONT)
+    fleet.await_hosts("h1", "h2", "h3")
+    eventually(lambda: fleet.listed("h3") == set(), "it has let go of carol")
+    assert fleet.place("carol") == place
