@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bus.errors import Unavailable
-from bus.events import DiskLow, Event, Heartbeat, StatusChanged, UsageSampled
+from bus.events import DiskLow, Event, Heartbeat, HostConnected, StatusChanged, UsageSampled
 from bus.hub import Hub
 from bus.states import Status
 from bus.subscriber import Snapshot, Subscriber
@@ -72,6 +72,17 @@ def snapshot(subscriber: Subscriber) -> Snapshot:
 def seqs(subscriber: Subscriber, count: int) -> list[int]:
     updates = [subscriber.receive(PATIENCE) for _ in range(count)]
     return [update.seq for update in updates if update and not isinstance(update, Snapshot)]
+
+
+def test_a_host_that_is_heard_again_is_looked_at_anew(
+    bus: Bus, hub: Hub, mind: Mind, wired: Subscriber, wire: Wire
+) -> None:
+    """What happened there before was told to nobody: a fresh picture follows the news."""
+    mind.instances["bob"] = instance("bob")
+    hub.publish(HostConnected(at=NOW, reason="Host h2 is heard", peer="h2"))
+    wire.pass_on()
+    assert isinstance(wired.receive(PATIENCE), HostConnected)
+    assert [*snapshot(wired).instances] == ["bob"]
 
 
 def test_the_story_begins_with_the_true_picture(bus: Bus, hub: Hub, mind: Mind) -> None:

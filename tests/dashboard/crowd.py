@@ -8,14 +8,18 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import msgspec
+
 from api.app import create_app
 from api.live.server import LiveServer
 from api.server import ApiServer
 from bus.client import BusClient
 from bus.events import Event
-from bus.hub import Hub
+from bus.hub import Hub, Reply
+from bus.requests import GetFleet, Request
 from bus.settings import Settings
 from bus.states import Status
+from tests.api.test_monitor import FLEET
 from tests.bus.parts import Mind, instance
 from tests.ports import free_ports
 
@@ -28,11 +32,13 @@ class Crowd:
         self._mind = Mind()
         users = (f"user{number:05}" for number in range(size))
         self._mind.instances = {user: instance(user) for user in users}
+        self.silent: list[str] = []
+        """Hosts that do not answer; with any, or with :meth:`spread`, it is a cluster."""
         self._hub = Hub(
             command_endpoint=settings.command_endpoint, event_endpoint=settings.event_endpoint
         )
         stack.callback(self._hub.close)
-        self._hub.start(self._mind)
+        self._hub.start(self._answer)
         bus = stack.enter_context(BusClient(settings.command_endpoint))
         api = ApiServer(create_app(bus, settings), host="127.0.0.1", port=settings.api_port)
         stack.callback(api.close)
@@ -41,6 +47,18 @@ class Crowd:
         stack.callback(live.close)
         api.start()
         live.start()
+
+    def spread(self, *hosts: str) -> None:
+        """Have the instances be on these hosts, in turn."""
+        for user_id, host in zip(self._mind.instances, itertools.cycle(hosts)):
+            placed = msgspec.structs.replace(instance(user_id), host=host)
+            self._mind.instances[user_id] = placed
+
+    def _answer(self, request: Request, reply: Reply) -> None:
+        if isinstance(request, GetFleet):
+            reply(msgspec.structs.replace(FLEET, unreachable_hosts=self.silent))
+        else:
+            self._mind(request, reply)
 
     def stir(self, changes: int) -> None:
         """Have as many instances change, one after the other: fail and run again."""

@@ -57,3 +57,22 @@ def test_what_the_manager_tells_is_shown(browser: Browser) -> None:
         moved = InstanceRenamed(at=NOW, user_id="user00001", to="bert", instance=instance("bert"))
         fleet.tell(moved)
         expect(page.locator("tbody th")).to_have_text(["bert", "user00000"])
+
+
+def test_the_hosts_of_a_cluster_are_told_apart(browser: Browser) -> None:
+    """Each instance has its host, one host can be looked at alone, and who is silent is named."""
+    with crowd(4) as fleet, opened_page(browser, fleet.url) as page:
+        page.goto("/")
+        expect(page.locator("tbody tr")).to_have_count(4)
+        expect(page.get_by_role("columnheader", name="Host")).to_be_hidden()
+        expect(page.get_by_label("Host", exact=True)).to_be_hidden()
+        fleet.spread("h1", "h2")
+        fleet.silent = ["h2"]
+        page.reload()
+        expect(page.get_by_role("columnheader", name="Host")).to_be_visible()
+        expect(page.get_by_text("h2 does not answer")).to_be_visible()
+        page.get_by_label("Host", exact=True).select_option("h2")
+        expect(page.locator("tbody tr")).to_have_count(2)
+        expect(page.locator("tbody .col-host")).to_have_text(["h2", "h2"])
+        page.locator("tbody").get_by_role("link", name="user00001").click()
+        expect(page.locator(".facts-list")).to_contain_text("Hosth2")

@@ -110,6 +110,18 @@ export class Fleet {
     return counts;
   }
 
+  /** The hosts of a cluster, those that do not answer too; none where there is one host. */
+  hosts() {
+    const named = new Set(this.silentHosts());
+    for (const instance of this.instances.values()) if (instance.host) named.add(instance.host);
+    return [...named].sort();
+  }
+
+  /** Those that do not answer, by what was asked last. */
+  silentHosts() {
+    return this.machine?.unreachable_hosts ?? [];
+  }
+
   #takePart({ epoch, seq, part, parts, instances }) {
     if (part === 1) this.#draft = {};
     if (this.#draft === null) return;

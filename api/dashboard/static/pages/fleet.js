@@ -16,7 +16,7 @@ export class FleetPage {
 
   constructor(dashboard) {
     const { fleet } = dashboard;
-    this.filter = { status: null, text: "" };
+    this.filter = { status: null, text: "", host: "" };
     this.add = () => newInstance(dashboard);
     this.table = new Table(fleet, this.filter, this.add);
     const above = [

@@ -20,6 +20,7 @@ export class Facts {
     const up = instance.started_at && (now - new Date(instance.started_at)) / 1000;
     this.#show("Up for", up === null ? "–" : duration(up));
     this.#show("Restarts", instance.restarts ? `${instance.restarts} by the manager` : "none");
+    if (instance.host) this.#show("Host", instance.host);
     this.#show("Address", instance.url ?? "–");
     this.#show("Process", instance.pid === null ? "–" : `pid ${instance.pid}`);
     this.#show("Wanted", instance.desired);

@@ -10,6 +10,7 @@ import { change, mark, STATUSES } from "../status.js";
 export const COLUMNS = [
   { name: "status", title: "Status", value: (one) => STATUSES.indexOf(one.status) },
   { name: "user", title: "User", value: (one) => one.user_id },
+  { name: "host", title: "Host", value: (one) => one.host ?? null },
   { name: "cpu", title: "CPU", downFirst: true, value: (one, usage) => usage?.latest?.cpu_percent ?? null },
   { name: "memory", title: "Memory", downFirst: true, value: (one, usage) => usage?.latest?.memory_bytes ?? null },
   { name: "uptime", title: "Up for", value: (one, usage, now) => (one.started_at ? now - new Date(one.started_at) : null) },
@@ -28,9 +29,11 @@ export class Row {
     this.spark = new Spark("cpu");
     this.cpu = h("span", { class: "number" });
     this.cells = Object.fromEntries(["memory", "uptime", "restarts", "port", "why"].map((name) => [name, cell(name)]));
+    this.host = cell("host");
     this.element = h("tr", {},
       h("td", { class: "col-status" }, h("span", { class: "status" }, this.mark, this.word)),
       h("th", { scope: "row", class: "col-user" }, this.link),
+      this.host,
       h("td", { class: "col-cpu" }, h("span", { class: "with-spark" }, this.spark.element, this.cpu)),
       Object.values(this.cells));
     this.element.addEventListener("animationend", () => this.element.classList.remove("fresh"));
@@ -43,6 +46,7 @@ export class Row {
     change(this.mark, status);
     say(this.word, status);
     set(this.element, "data-status", status);
+    say(this.host, one.host ?? "–");
     const running = one.status === "Running";
     const latest = running ? usage?.latest : null;
     say(this.cpu, percent(latest?.cpu_percent));

@@ -2,6 +2,7 @@
 // is shown exist, so a fleet of thousands costs as much as one of fifty.
 
 import { h, Keyed, say, set } from "../dom.js";
+import { Hosts } from "./hosts.js";
 import { COLUMNS, Row } from "./row.js";
 
 const PAGE = 50;
@@ -21,6 +22,7 @@ export class Table {
       type: "search", placeholder: "Search users, ports, reasons", "aria-label": "Search the fleet", "aria-keyshortcuts": "/",
       spellcheck: "false", autocomplete: "off", on: { input: () => this.#type(), keydown: (event) => this.#escape(event) },
     });
+    this.hosts = new Hosts(fleet, filter, () => this.restart());
     this.heads = COLUMNS.map((column) => this.#head(column));
     this.rows = h("tbody", {});
     this.views = new Keyed(this.rows, (user) => new Row(user));
@@ -31,7 +33,9 @@ export class Table {
     this.element = h("section", { class: "fleet-list", "aria-label": "Instances" },
       h("div", { class: "tools" },
         h("div", { class: "search" }, this.search, h("kbd", { "aria-hidden": "true", text: "/" })),
+        this.hosts.element,
         h("button", { type: "button", class: "main", text: "New instance", on: { click: add } })),
+      this.hosts.silent,
       h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Table of instances" }, this.table), this.none, this.#pager());
   }
 
@@ -44,6 +48,8 @@ export class Table {
 
   update() {
     this.element.hidden = this.fleet.instances.size === 0;
+    this.hosts.update();
+    this.table.classList.toggle("with-hosts", !this.hosts.element.hidden);
     const now = this.fleet.now();
     this.#arrange(now);
     const pages = Math.max(1, Math.ceil(this.#order.length / PAGE));
@@ -56,7 +62,7 @@ export class Table {
 
   /** Sort anew when the fleet or the wish is another one, and else not more often than is bearable. */
   #arrange(now) {
-    const wish = `${this.filter.status}|${this.filter.text}|${this.#sort.column.name}|${this.#sort.down}|${this.fleet.instances.size}`;
+    const wish = `${this.filter.status}|${this.filter.text}|${this.filter.host}|${this.#sort.column.name}|${this.#sort.down}|${this.fleet.instances.size}`;
     const known = this.#order.every((user) => this.fleet.instances.has(user));
     if (wish === this.#seen && known && now - this.#sortedAt < RESORT) return;
     this.#seen = wish;
@@ -70,7 +76,8 @@ export class Table {
   }
 
   #fits(one) {
-    const { status, text } = this.filter;
+    const { status, text, host } = this.filter;
+    if (host && one.host !== host) return false;
     if (status === "Deleted" ? !one.deleted_at : one.deleted_at && status) return false;
     if (status && status !== "Deleted" && one.status !== status) return false;
     return !text || `${one.user_id}\n${one.port ?? ""}\n${one.reason}`.toLowerCase().includes(text);
@@ -127,8 +134,13 @@ export class Table {
     this.back.disabled = this.#page === 0;
     this.on.disabled = this.#page === pages - 1;
     this.none.hidden = shown > 0;
-    say(this.none, this.filter.text ? "No instance has that in its name, port or reason." : "No instance is in this status.");
+    say(this.none, this.#whyNone());
     this.table.hidden = shown === 0;
+  }
+
+  #whyNone() {
+    if (this.filter.text) return "No instance has that in its name, port or reason.";
+    return this.filter.host && !this.filter.status ? "No instance is on this host." : "No instance is in this status.";
   }
 }
 
