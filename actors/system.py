@@ -104,6 +104,7 @@ class ActorSystem:
             backups_path=settings.backup_path,
             address=settings.cluster_address if settings.cluster_etcd else LOOPBACK,
             host=settings.cluster_host if settings.cluster_etcd else None,
+            door=settings.public_url,
         )
         self.cluster: Cluster | None = None
         self._closing = ExitStack()

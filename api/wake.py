@@ -1,5 +1,7 @@
 """``/wake?user=LABEL``: what a door asks before it passes a request on. For doors only.
 
+And ``/tls-ask?domain=HOST``, for those that get a certificate for each host.
+
 It has a server of its own, so that those who wait for a start never take a thread from the API,
 and the other way round.
 """
@@ -17,7 +19,7 @@ from api.server import WakeServer
 from bus.answers import InstanceAnswer
 from bus.client import BusClient
 from bus.errors import Conflict, InvalidRequest, InvalidUserId, NotFound, PblmError, Unavailable
-from bus.requests import WakeHost
+from bus.requests import FindHost, WakeHost
 from bus.settings import Settings
 from bus.states import Desired
 
@@ -33,16 +35,17 @@ ABSENT = (NotFound, InvalidUserId, InvalidRequest)
 """Nobody knows the user."""
 
 
-def create_wake_app(bus: BusClient) -> falcon.App[falcon.Request, falcon.Response]:
+def create_wake_app(bus: BusClient, domain: str) -> falcon.App[falcon.Request, falcon.Response]:
     """Return the WSGI application for doors."""
     app = falcon.App()
     app.add_sink(WakeSink(bus), r"/wake$")
+    app.add_route("/tls-ask", TlsResource(bus, domain))
     return app
 
 
 def wake_servers(bus: BusClient, settings: Settings) -> list[WakeServer]:
     """Return a server for each place where doors ask; :class:`SettingsError` as they raise it."""
-    app, places = create_wake_app(bus), settings.wake_places
+    app, places = create_wake_app(bus, settings.domain), settings.wake_places
     account = settings.door_account
     return [WakeServer(app, place, threads=THREADS, account=account) for place in places]
 
@@ -84,6 +87,29 @@ class WakeSink:
         if answer.instance is None or answer.instance.port is None:
             raise Unavailable("It has no port", retry_after=1)
         return answer.instance.port
+
+
+class TlsResource:
+    """``/tls-ask?domain=HOST``: whether a door may get a certificate for that host."""
+
+    def __init__(self, bus: BusClient, domain: str) -> None:
+        self._bus = bus
+        self._suffix = f".{domain}"
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """200 for the host of a user who is there, asleep as well; 403 for every other."""
+        host = (req.get_param("domain") or "").lower()
+        try:
+            if not host.endswith(self._suffix):
+                raise NotFound(f"No user has the host {host}")
+            request = FindHost(label=host.removesuffix(self._suffix))
+            found = self._bus.ask(request, InstanceAnswer).instance
+            if found is None or found.deleted_at is not None:
+                raise NotFound(f"No user has the host {host}")
+        except ABSENT:
+            resp.status = HTTPStatus.FORBIDDEN
+        except PblmError:
+            resp.status = HTTPStatus.SERVICE_UNAVAILABLE
 
 
 def _is_absent(error: PblmError) -> bool:

@@ -49,6 +49,8 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     """Why it failed, while it is Failed or being started again after that."""
     deleted_at: datetime | None = None
     """When it was deleted; its data are kept for a while after that."""
+    public_url: str | msgspec.UnsetType = msgspec.UNSET
+    """Where it is reached through the door, running or asleep; left out where there is none."""
     host: str | msgspec.UnsetType = msgspec.UNSET
     """In a cluster: the host that it is on."""
     last_backup: datetime | msgspec.UnsetType | None = msgspec.UNSET

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 import pykka
 
 from actors.capability import Capability, end
 from actors.door.engines import make_engine
 from actors.door.porter import PorterDoor
-from actors.facts import Asked
+from actors.facts import Asked, Reply
 from actors.services import Services
 from bus.answers import ErrorAnswer
 from bus.errors import InternalError, NotFound, PblmError
 from bus.labels import is_hashed, label_of, user_of
-from bus.requests import WakeHost, WakeInstance
+from bus.requests import FindHost, GetInstance, Request, WakeHost, WakeInstance
 
 log = logging.getLogger(__name__)
 
@@ -28,18 +29,24 @@ class Doorman(pykka.ThreadingActor):
         self._hashed: dict[str, str] = {}
 
     def on_receive(self, message: object) -> None:
-        """Take a request. A bug ends the request, not this."""
+        """Take a request."""
         match message:
             case Asked(request=WakeHost(label=label), reply=reply):
-                try:
-                    self._services.ask(WakeInstance(user_id=self._user_of(label)), reply)
-                except PblmError as error:
-                    reply(ErrorAnswer.of(error))
-                except Exception as bug:
-                    log.exception("doorman: a bug")
-                    reply(ErrorAnswer.of(InternalError(f"The request failed by a bug: {bug!r}")))
+                self._pass_on(label, lambda user_id: WakeInstance(user_id=user_id), reply)
+            case Asked(request=FindHost(label=label), reply=reply):
+                self._pass_on(label, lambda user_id: GetInstance(user_id=user_id), reply)
             case _:
                 log.error("doorman: not understood: %r", message)
+
+    def _pass_on(self, label: str, request: Callable[[str], Request], reply: Reply) -> None:
+        """Ask that about the user who is meant. A bug ends the request, not this."""
+        try:
+            self._services.ask(request(self._user_of(label)), reply)
+        except PblmError as error:
+            reply(ErrorAnswer.of(error))
+        except Exception as bug:
+            log.exception("doorman: a bug")
+            reply(ErrorAnswer.of(InternalError(f"The request failed by a bug: {bug!r}")))
 
     def _user_of(self, label: str) -> str:
         """Return the user; raise :class:`NotFound` when it is nobody's label."""
@@ -72,4 +79,4 @@ def make_doorman(services: Services) -> Capability:
         if door is not None:
             door.close()
 
-    return Capability(owner=doorman, requests=(WakeHost,), close=close)
+    return Capability(owner=doorman, requests=(WakeHost, FindHost), close=close)

@@ -34,7 +34,14 @@ from bus.requests.manager import GetEvents, GetHealth
 from bus.requests.monitor import GetFleet, GetHistory, GetUsage
 from bus.requests.ownership import CloneInstance, DeleteInstance, RenameInstance, UndeleteInstance
 from bus.requests.replication import GetReplica
-from bus.requests.sleep import GetSleep, PutSleepPolicy, SleepInstance, WakeHost, WakeInstance
+from bus.requests.sleep import (
+    FindHost,
+    GetSleep,
+    PutSleepPolicy,
+    SleepInstance,
+    WakeHost,
+    WakeInstance,
+)
 from bus.requests.versions import MAX_WAVE, CancelRollout, GetRollout, StartRollout, UpgradeInstance
 
 AnyRequest = (
@@ -51,6 +58,7 @@ AnyRequest = (
     | CloneInstance
     | WakeInstance
     | WakeHost
+    | FindHost
     | SleepInstance
     | GetSleep
     | PutSleepPolicy
@@ -95,6 +103,7 @@ __all__ = [
     "DeleteBackup",
     "DeleteInstance",
     "FindBackup",
+    "FindHost",
     "GetCluster",
     "GetEvents",
     "GetFleet",

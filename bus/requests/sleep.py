@@ -26,8 +26,19 @@ class WakeHost(Request, frozen=True, kw_only=True, tag=True):
     label: str
 
     def __post_init__(self) -> None:
-        if not LABEL.fullmatch(self.label):
-            raise InvalidRequest(f"label={self.label!r}: takes small letters, digits and hyphens")
+        _check_label(self.label)
+
+
+class FindHost(Request, frozen=True, kw_only=True, tag=True):
+    """Tell about the instance whose host label is ``label``, and leave it as it is.
+
+    What a door asks that gets a certificate for each host.
+    """
+
+    label: str
+
+    def __post_init__(self) -> None:
+        _check_label(self.label)
 
 
 class SleepInstance(UserRequest, frozen=True, kw_only=True, tag=True):
@@ -44,3 +55,8 @@ class PutSleepPolicy(UserRequest, frozen=True, kw_only=True, tag=True):
     """Decide when the user's instance sleeps, in place of what was decided before."""
 
     policy: SleepPolicy
+
+
+def _check_label(label: str) -> None:
+    if not LABEL.fullmatch(label):
+        raise InvalidRequest(f"label={label!r}: takes small letters, digits and hyphens")

@@ -75,6 +75,18 @@ class GatewaySettings(InstanceSettings):
         return self.control_path / "door"
 
     @property
+    def public_url(self) -> str | None:
+        """The address of an instance, with ``{}`` for its label; None: there is no door.
+
+        That of somebody else's door is taken to have TLS, on its usual port.
+        """
+        if self.door == "none":
+            return None if self.wake_port is None else f"https://{{}}.{self.domain}"
+        scheme, usual = ("https", 443) if self.door_certificate else ("http", 80)
+        port = "" if self.door_port == usual else f":{self.door_port}"
+        return f"{scheme}://{{}}.{self.domain}{port}"
+
+    @property
     def door_account(self) -> tuple[int, int] | None:
         """The uid and gid that the door gets instead of root's; None: it has those it began with.
 

@@ -78,7 +78,7 @@ def test_an_answer_always_has_all_its_fields(document: Any) -> None:
     """A client may count on every field of an instance but those that not everybody is told."""
     schema = document["components"]["schemas"]["Instance"]
     assert [*schema["properties"]] == [*Instance.__struct_fields__]
-    told = {"host", "metadata", "usage", "last_backup", "last_proven_backup"}
+    told = {"host", "public_url", "metadata", "usage", "last_backup", "last_proven_backup"}
     assert {*schema["properties"]} - {*schema["required"]} == told
     assert schema["properties"]["created_at"] == {"type": "string", "format": "date-time"}
 

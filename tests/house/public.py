@@ -61,16 +61,12 @@ class Visitor(http.client.HTTPSConnection):
 
 
 class Public:
-    """A manager behind its public door."""
+    """A manager behind a public door, which listens on ``port``."""
 
-    def __init__(self, manager: Manager, trust: ssl.SSLContext) -> None:
+    def __init__(self, manager: Manager, trust: ssl.SSLContext, port: int) -> None:
         self.manager = manager
         self.trust = trust
-
-    @property
-    def port(self) -> int:
-        """Where the door listens."""
-        return self.manager.settings.door_port
+        self.port = port
 
     def visitor(self, user: str, source: str = "127.0.0.1") -> Visitor:
         """Return somebody who comes from ``source`` to the user's instance."""
@@ -93,26 +89,34 @@ class Public:
 
 
 @contextmanager
-def public_manager() -> Iterator[Public]:
-    """Start a manager with such a door, and a certificate for all its hosts."""
+def certified() -> Iterator[tuple[Path, ssl.SSLContext]]:
+    """Return a directory with ``door.pem``, for all hosts of the domain, and who trusts that.
+
+    It can be a template too: each instance has a collection of files, and tells who calls it.
+    """
     authority = trustme.CA()
     trust = ssl.create_default_context()
     trust.set_alpn_protocols(["http/1.1"])
     authority.configure_trust(trust)
     with tempfile.TemporaryDirectory(prefix="pblm-public-") as name:
         folder = Path(name)
-        certificate = folder / "door.pem"
-        authority.issue_cert(f"*.{DOMAIN}").private_key_and_cert_chain_pem.write_to_path(
-            str(certificate)
-        )
+        issued = authority.issue_cert(f"*.{DOMAIN}").private_key_and_cert_chain_pem
+        issued.write_to_path(str(folder / "door.pem"))
         for file, text in (("pb_migrations/1_files.js", MIGRATION), ("pb_hooks/who.pb.js", HOOK)):
             (folder / file).parent.mkdir()
             (folder / file).write_text(text)
+        yield folder, trust
+
+
+@contextmanager
+def public_manager() -> Iterator[Public]:
+    """Start a manager with HAProxy as its door."""
+    with certified() as (folder, trust):
         settings = {
             "door": "haproxy",
             "domain": DOMAIN,
             "door_port": free_ports(1),
-            "door_certificate": certificate,
+            "door_certificate": folder / "door.pem",
             "door_requests": REQUESTS,
             "door_connections": CONNECTIONS,
             "door_wakes": WAKES,
@@ -120,6 +124,6 @@ def public_manager() -> Iterator[Public]:
             "template_path": folder,
         }
         with running_manager(**settings) as manager:
-            public = Public(manager, trust)
+            public = Public(manager, trust, manager.settings.door_port)
             eventually(public.is_open, "the door is open")
             yield public
