@@ -17,7 +17,7 @@ from actors.backups.book import BackupBook
 from actors.backups.keeper import make_keeper
 from actors.breaker import WINDOW, FleetBreaker
 from actors.capability import Capabilities, Capability
-from actors.clock import LoopClock
+from actors.clock import Clock, LoopClock
 from actors.data.operator import Operator
 from actors.data.orders import Order
 from actors.data.template import Template
@@ -64,6 +64,8 @@ from bus.states import Desired, Status
 if TYPE_CHECKING:
     from actors.cluster.cluster import Cluster
     from actors.cluster.directory import Directory
+    from actors.cluster.exchange import Exchange
+    from bus.peers.bus import PeerBus
 
 LOOPBACK = "127.0.0.1"
 SPARE_PROBES = 8
@@ -107,6 +109,8 @@ class ActorSystem:
             door=settings.public_url,
         )
         self.cluster: Cluster | None = None
+        self.peers: PeerBus | None = None
+        self.exchange: Exchange | None = None
         self._closing = ExitStack()
         self._stopped = threading.Event()
         self._supervisor: pykka.ActorRef[Supervisor] | None = None
@@ -130,6 +134,11 @@ class ActorSystem:
             self.replicas = make_replicas(settings, self.layout)
             self.versions = open_versions(settings, self.layout, self.store)
             self.operator = _operator(settings, self.layout)
+            if settings.cluster_etcd:
+                from actors.cluster.exchange import open_peers  # one host loads nothing of it
+
+                self.peers = open_peers(settings, self.layout)
+                stack.callback(self.peers.close)
             self._closing = stack.pop_all()
 
     def examine(self) -> Iterator[Finding]:
@@ -141,12 +150,13 @@ class ActorSystem:
         """Start the actors; their events go to ``publish``, and to the capabilities."""
 
         def announce(event: Event) -> None:
-            publish(event)
+            (publish if self.exchange is None else self.exchange.announce)(event)
             self._capabilities.hear(event)
             if self.cluster is not None:
                 self.cluster.hear(event)
 
         services = self._make_services(announce)
+        self.exchange = self._make_exchange(services.clock, publish)
         self._supervisor = Supervisor.start(services)
         self._closing.callback(self._supervisor.stop)
         for make in CAPABILITIES:
@@ -157,10 +167,11 @@ class ActorSystem:
             lambda: read_fleet(services, self._mailboxes()),
             per_instance=self.settings.metrics_per_instance == "on",
         )
-        if self.cluster is None:
+        if self.cluster is None or self.exchange is None:
             self._supervisor.tell(Recover())
         else:
-            self.cluster.start(services, lambda: self._recover())
+            self.exchange.start()
+            self.cluster.start(services, self._recover)
 
     def _recover(self) -> None:
         assert self._supervisor is not None
@@ -220,11 +231,34 @@ class ActorSystem:
         from actors.cluster.cluster import Cluster  # one host loads nothing of it
 
         assert self.replicas is not None, "the settings ask for it"
+        assert self.peers is not None
         cluster = Cluster(
-            self.settings, self.layout, self.store, clock, self.replicas, self.confinement
+            self.settings,
+            self.layout,
+            self.store,
+            clock,
+            self.replicas,
+            self.confinement,
+            curve=self.peers.key,
         )
         self._closing.callback(cluster.close)
         return cluster
+
+    def _make_exchange(self, clock: Clock, publish: Callable[[Event], None]) -> Exchange | None:
+        if self.cluster is None or self.peers is None:
+            return None
+        from actors.cluster.exchange import Exchange
+
+        exchange = Exchange(
+            cluster=self.settings.cluster_name,
+            directory=self.cluster.directory,
+            peers=self.peers,
+            serve=self.handle_here,
+            publish=publish,
+            now=clock.now,
+        )
+        self._closing.callback(exchange.close)
+        return exchange
 
     def _make_breaker(self, clock: LoopClock, publish: Callable[[Event], None]) -> FleetBreaker:
         return FleetBreaker(
@@ -251,19 +285,12 @@ class ActorSystem:
 
     def handle(self, request: Request, reply: Reply) -> None:
         """Pass a request to its owner. The hub's handler: never blocks."""
-        self.handle_here(request, reply)
+        (self.handle_here if self.exchange is None else self.exchange.handle)(request, reply)
 
     def handle_here(self, request: Request, reply: Reply) -> None:
-        """Pass a request to its owner on this host.
-
-        The one read that is asked most is answered here, from the registry's memory, without a
-        way through another thread.
-        """
+        """Pass a request to its owner on this host, which has the user first, if need be."""
         if self.cluster is not None and not isinstance(request, GetHealth):
             self.cluster.check_begun()
-        if isinstance(request, GetInstance):
-            reply(as_known(self.store, self.layout, self.usage, self.kept, request.user_id))
-            return
         if self.cluster is not None and isinstance(request, UserRequest):
 
             def go_on() -> None:
@@ -277,6 +304,14 @@ class ActorSystem:
         self._pass_on(request, reply)
 
     def _pass_on(self, request: Request, reply: Reply) -> None:
+        """Have it answered by its owner.
+
+        The one read that is asked most is answered here, from the registry's memory, without a
+        way through another thread.
+        """
+        if isinstance(request, GetInstance):
+            reply(as_known(self.store, self.layout, self.usage, self.kept, request.user_id))
+            return
         owner = self._capabilities.owner(request) or self._supervisor
         if owner is None:
             raise Unavailable("The manager is not up yet", retry_after=1)

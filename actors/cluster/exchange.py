@@ -10,9 +10,11 @@ import msgspec
 from actors.cluster.directory import Directory
 from actors.cluster.fleet import FleetReads
 from actors.cluster.forwarding import Forwarder
+from actors.layout import Layout
 from bus.events import Event, HostConnected, HostDisconnected, Origin
 from bus.local import Handler, Reply
 from bus.peers.bus import PeerBus
+from bus.peers.keys import KeyPair
 from bus.peers.messages import Call, Mind, Peer, PeerReply
 from bus.requests import (
     AnyRequest,
@@ -23,6 +25,10 @@ from bus.requests import (
     Request,
     UserRequest,
 )
+from bus.settings import Settings
+
+KEY = "peer.key"
+"""The file of this host's secret key, beside the registry."""
 
 
 class Exchange(Mind):
@@ -110,3 +116,16 @@ class Exchange(Mind):
             for name, host in self._directory.hosts().items()
             if name != self._directory.host and host.curve
         )
+
+
+def open_peers(settings: Settings, layout: Layout) -> PeerBus:
+    """Bind what the other hosts speak to.
+
+    Raises :class:`SettingsError` for a key that will not do, :class:`Unavailable` for a port.
+    """
+    where = f"tcp://{settings.cluster_address}"
+    return PeerBus(
+        keys=KeyPair.remembered(layout.control / KEY),
+        bus=f"{where}:{settings.cluster_bus_port}",
+        events=f"{where}:{settings.cluster_events_port}",
+    )

@@ -79,6 +79,11 @@ class PeerBus:
             self._release()
             raise
 
+    @property
+    def key(self) -> str:
+        """The public key of this host, by which the others know it."""
+        return self._keys.public
+
     def start(self, mind: Mind) -> None:
         """Call, serve, tell and hear from now on; ``mind`` answers."""
         self._mind = mind

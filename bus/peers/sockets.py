@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from socket import SOCK_STREAM, getaddrinfo
 from typing import Any
 
 import zmq
@@ -58,12 +59,23 @@ def serving(context: zmq.Context[Any], kind: int, keys: KeyPair, endpoint: str) 
     if kind == zmq.XPUB:
         socket.xpub_verbose = True
     try:
-        socket.bind(endpoint)
+        socket.bind(_numeric(endpoint))
     except zmq.ZMQError as error:
         socket.close()
         reason = zmq.strerror(error.errno or 0)
         raise Unavailable(f"{endpoint}: cannot be bound for the other hosts: {reason}") from error
     return socket
+
+
+def _numeric(endpoint: str) -> str:
+    """ZeroMQ binds to addresses, not to the names of hosts."""
+    name, port = endpoint.removeprefix("tcp://").rsplit(":", 1)
+    try:
+        found = getaddrinfo(name.strip("[]"), None, type=SOCK_STREAM)
+    except OSError as error:
+        raise Unavailable(f"{endpoint}: no address of this machine: {error}") from error
+    address = str(found[0][4][0])
+    return f"tcp://[{address}]:{port}" if ":" in address else f"tcp://{address}:{port}"
 
 
 def calling(context: zmq.Context[Any], kind: int, keys: KeyPair, endpoint: str, key: str) -> Any:
@@ -85,6 +97,7 @@ def _made(context: zmq.Context[Any], kind: int, keys: KeyPair) -> Any:
     socket = context.socket(kind)
     socket.linger = 0
     socket.sndhwm = socket.rcvhwm = HIGH_WATER_MARK
+    socket.ipv6 = True
     socket.handshake_ivl = HANDSHAKE
     socket.heartbeat_ivl = BEAT
     socket.heartbeat_timeout = socket.heartbeat_ttl = BEAT_LOST

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from actors.cluster.directory import Place, State
 from actors.cluster.etcd import Etcd
+from actors.cluster.rendezvous import choose
 from tests.etcd import Etcd as Engine
 from tests.house.manager import Manager, manager_of
 from tests.house.surroundings import eventually
@@ -38,10 +40,19 @@ class Fleet:
         """Return when exactly these are there."""
         eventually(lambda: set(self.agreed.hosts()) == set(names), f"{names} are there")
 
-    def listed(self, host: str) -> set[str] | None:
-        """The users that the host has; None while it does not know itself."""
-        answer = self.hosts[host].api.call("GET", "/api/pb_instances")
-        return set(answer.json()["instances"]) if answer.status_code == 200 else None
+    def named(self, host: str, word: str) -> str:
+        """Return a user id that begins with ``word`` and goes to the host when it is new."""
+        capacities = dict.fromkeys(self.hosts, 100)
+        names = (f"{word}{number}" for number in itertools.count())
+        return next(name for name in names if choose(name, capacities) == host)
+
+    def kept(self, host: str) -> int | None:
+        """How many users are in the host's own registry; None while it does not know itself."""
+        manager = self.hosts[host]
+        if manager.api.call("GET", "/api/pb_instances").status_code != 200:
+            return None
+        health = manager.api.call("GET", "/health/pb").json()
+        return int(health["hosts"][host]["total_instances"])
 
     def place(self, user_id: str) -> Place:
         """Whose the user is."""

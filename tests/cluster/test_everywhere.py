@@ -1,0 +1,134 @@
+"""Two hosts on one machine: what is asked of one is answered by both. Everything is real."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from bus.answers import InstanceAnswer
+from bus.client import BusClient
+from bus.events import StatusChanged
+from bus.requests import GetInstance
+from bus.states import Status
+from bus.subscriber import Snapshot, Subscriber
+from tests.cluster.fleet import Fleet, fleet_of
+from tests.etcd import Etcd as Engine
+from tests.house.shell import Shell
+from tests.house.surroundings import PATIENCE, eventually
+
+
+@pytest.fixture(scope="module")
+def fleet(engine: Engine) -> Iterator[Fleet]:
+    """Return two hosts that hear each other."""
+    with fleet_of(engine, 2) as made:
+        made.start()
+        for manager in made.hosts.values():
+            eventually(lambda: _heard(manager.api.call("GET", "/api/cluster").json()), "all hear")  # noqa: B023
+        yield made
+        for manager in made.hosts.values():
+            manager.stop()
+
+
+def _heard(cluster: dict[str, dict[str, dict[str, object]]]) -> bool:
+    return len(cluster["hosts"]) == 2 and all(host["heard"] for host in cluster["hosts"].values())
+
+
+@pytest.mark.parametrize("asked", ["h1", "h2"])
+def test_any_host_serves_any_user(fleet: Fleet, asked: str) -> None:
+    """Started on the host that the user goes to, told of and stopped, over HTTP and the bus."""
+    host = fleet.hosts[asked]
+    for home in fleet.hosts:
+        user_id = fleet.named(home, f"any-{asked}-")
+        started = host.api.run(user_id)
+        assert (started["host"], started["status"]) == (home, "Running")
+        assert fleet.place(user_id).host == home
+        with BusClient(host.settings.command_endpoint) as bus:
+            instance = bus.ask(GetInstance(user_id=user_id), InstanceAnswer).instance
+        assert instance is not None
+        assert instance.host == home
+        assert instance.port == started["port"]
+        history = host.api.call("GET", f"/api/users/{user_id}/history").json()
+        assert history["transitions"][-1]["status"] == "Running"
+        assert host.api.stop(user_id)["status"] == "Stopped"
+
+
+def test_any_host_tells_of_all(fleet: Fleet) -> None:
+    """Lists, health and numbers are of both hosts, whichever is asked."""
+    users = [fleet.named(home, "all") for home in fleet.hosts]
+    for user_id in users:
+        fleet.hosts["h1"].api.run(user_id)
+    for manager in fleet.hosts.values():
+        listed = manager.api.call("GET", "/api/pb_instances").json()
+        assert {user: listed["instances"][user]["host"] for user in users} == {
+            user: home for user, home in zip(users, fleet.hosts, strict=True)
+        }
+        assert listed["unreachable_hosts"] == []
+        health = manager.api.call("GET", "/health/pb").json()
+        assert health["total_instances"] == listed["total"]
+        assert [*health["hosts"]] == ["h1", "h2"]
+        numbers = manager.api.call("GET", "/api/fleet").json()
+        assert numbers["statuses"]["Running"] >= 2
+        assert [*numbers["hosts"]] == ["h1", "h2"]
+
+
+def test_one_subscriber_hears_both(fleet: Fleet) -> None:
+    """A change on the other host is heard on this one, with the whole instance."""
+    user_id = fleet.named("h2", "heard")
+    at = fleet.hosts["h1"].settings
+    with closing(
+        Subscriber(event_endpoint=at.event_endpoint, command_endpoint=at.command_endpoint)
+    ) as updates:
+        assert isinstance(updates.receive(PATIENCE), Snapshot)
+        fleet.hosts["h2"].api.run(user_id)
+        told = []
+        while not told or told[-1].status is not Status.RUNNING:
+            update = updates.receive(PATIENCE)
+            assert update is not None
+            if isinstance(update, StatusChanged) and update.user_id == user_id:
+                told.append(update)
+    assert [each.status for each in told][-2:] == [Status.STARTING, Status.RUNNING]
+    assert {each.host for each in told} == {"h2"}
+    assert told[-1].instance.host == "h2"
+
+
+def test_the_command_line_tells_of_both(fleet: Fleet) -> None:
+    """Which hosts there are, and the host of each instance."""
+    user_id = fleet.named("h2", "told")
+    fleet.hosts["h1"].api.run(user_id)
+    shell = Shell(fleet.hosts["h1"])
+    status = shell("cluster", "status")
+    assert "h1 *" in status.out
+    assert status.out.count("well") == 2
+    (row,) = [line.split() for line in shell("ls").out.splitlines() if user_id in line]
+    assert row[:3] == [user_id, "h2", "Running"]
+
+
+def test_the_key_of_a_host_is_its_own(fleet: Fleet) -> None:
+    """Nobody else may read it, and each host has another one."""
+    files = [manager.layout.control / "peer.key" for manager in fleet.hosts.values()]
+    assert [stat.S_IMODE(file.stat().st_mode) for file in files] == [0o600, 0o600]
+    assert len({file.read_text() for file in files}) == 2
+
+
+def test_a_host_that_is_stopped_does_not_hold_up_the_others(fleet: Fleet) -> None:
+    """What is asked about its users meanwhile is told to be asked again, and its list is named."""
+    user_id = fleet.named("h2", "held")
+    h1, h2 = fleet.hosts["h1"], fleet.hosts["h2"]
+    h1.api.run(user_id)
+    h2.kill()
+    listed = h1.api.call("GET", "/api/pb_instances").json()
+    assert listed["unreachable_hosts"] == ["h2"]
+    fleet.await_run(user_id, "h1")
+    assert h1.api.instance(user_id)["host"] == "h1"
+    h2.start()
+    fleet.await_hosts("h1", "h2")
+    eventually(
+        lambda: (
+            h2.api.call("GET", f"/api/users/{user_id}/pb_status").json().get("instance") or {}
+        ).get("host")
+        == "h1",
+        "it knows that the user has another host",
+    )
