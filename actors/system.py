@@ -99,17 +99,8 @@ class ActorSystem:
         """
         self.settings = settings
         self.metrics = metrics or Metrics()
-        self.layout = Layout(
-            root=settings.user_dbs_path,
-            control=settings.control_path,
-            shared=settings.isolation == "uid",
-            backups_path=settings.backup_path,
-            address=settings.cluster_address if settings.cluster_etcd else LOOPBACK,
-            host=settings.cluster_host if settings.cluster_etcd else None,
-            door=settings.public_url,
-        )
+        self.layout = _layout(settings)
         self.cluster: Cluster | None = None
-        self.peers: PeerBus | None = None
         self.exchange: Exchange | None = None
         self._closing = ExitStack()
         self._stopped = threading.Event()
@@ -134,12 +125,17 @@ class ActorSystem:
             self.replicas = make_replicas(settings, self.layout)
             self.versions = open_versions(settings, self.layout, self.store)
             self.operator = _operator(settings, self.layout)
-            if settings.cluster_etcd:
-                from actors.cluster.exchange import open_peers  # one host loads nothing of it
-
-                self.peers = open_peers(settings, self.layout)
+            self.peers = self._open_peers()
+            if self.peers is not None:
                 stack.callback(self.peers.close)
             self._closing = stack.pop_all()
+
+    def _open_peers(self) -> PeerBus | None:
+        if not self.settings.cluster_etcd:
+            return None
+        from actors.cluster.exchange import open_peers  # one host loads nothing of it
+
+        return open_peers(self.settings, self.layout)
 
     def examine(self) -> Iterator[Finding]:
         """Look for what would stand in the way of the instances that are to run."""
@@ -356,6 +352,18 @@ class ActorSystem:
     def close(self) -> None:
         """End the actors and close what they shared."""
         self._closing.close()
+
+
+def _layout(settings: Settings) -> Layout:
+    clustered = bool(settings.cluster_etcd)
+    return Layout(
+        root=settings.user_dbs_path,
+        control=settings.control_path,
+        shared=settings.isolation == "uid",
+        backups_path=settings.backup_path,
+        address=settings.cluster_address if clustered else LOOPBACK,
+        host=settings.cluster_host if clustered else None,
+    )
 
 
 def _restarts_slowed(clock: LoopClock, count: int) -> RestartsSlowed:
