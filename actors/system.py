@@ -15,6 +15,7 @@ import pykka
 
 from actors.backups.book import BackupBook
 from actors.backups.keeper import make_keeper
+from actors.backups.sending import check_elsewhere
 from actors.breaker import WINDOW, FleetBreaker
 from actors.capability import Capabilities, Capability
 from actors.clock import Clock, LoopClock
@@ -122,6 +123,7 @@ class ActorSystem:
                 publish_tree(self.template.path)
             self.confinement = Confinement(settings, self.layout)
             stack.callback(self.confinement.close)
+            check_elsewhere(settings)
             self.replicas = make_replicas(settings, self.layout)
             self.versions = open_versions(settings, self.layout, self.store)
             self.operator = _operator(settings, self.layout)

@@ -25,6 +25,7 @@ from bus.requests import (
     ConfirmRestore,
     CreateBackup,
     DeleteBackup,
+    FetchBackup,
     FindBackup,
     ImportInstance,
     ListBackups,
@@ -91,8 +92,9 @@ class BackupsResource:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, user_id: str) -> None:
         """``GET /api/users/{id}/backups``."""
-        read_query(req)
-        self._write_list(resp, ListBackups(user_id=user_id))
+        query = read_query(req, {"elsewhere"})
+        elsewhere = read_flag(query.get("elsewhere"), "elsewhere")
+        self._write_list(resp, ListBackups(user_id=user_id, elsewhere=elsewhere))
 
     def on_post(self, req: falcon.Request, resp: falcon.Response, user_id: str) -> None:
         """``POST /api/users/{id}/backups``."""
@@ -136,6 +138,12 @@ class BackupsResource:
         """``POST /api/users/{id}/backups/{backup}/prove``."""
         request = ProveBackup(user_id=user_id, backup=backup)
         self._long(req, resp, request, "proven: PocketBase runs on it")
+
+    def on_post_fetch(
+        self, req: falcon.Request, resp: falcon.Response, user_id: str, backup: str
+    ) -> None:
+        """``POST /api/users/{id}/backups/{backup}/fetch``."""
+        self._long(req, resp, FetchBackup(user_id=user_id, backup=backup), "fetched: it is here")
 
     def on_post_restore(
         self, req: falcon.Request, resp: falcon.Response, user_id: str, backup: str
@@ -196,7 +204,7 @@ class BackupsResource:
         self,
         req: falcon.Request,
         resp: falcon.Response,
-        request: CreateBackup | ProveBackup,
+        request: CreateBackup | FetchBackup | ProveBackup,
         done: str,
     ) -> None:
         wait = read_wait(read_query(req, {"wait"}).get("wait"), LONG_WAIT)
@@ -258,6 +266,7 @@ def add_backups(
     app.add_route(f"{user}/backups", backups)
     app.add_route(f"{user}/backups/{{backup}}", backups, suffix="one")
     app.add_route(f"{user}/backups/{{backup}}/prove", backups, suffix="proof")
+    app.add_route(f"{user}/backups/{{backup}}/fetch", backups, suffix="fetch")
     app.add_route(f"{user}/backups/{{backup}}/restore", backups, suffix="restore")
     app.add_route(f"{user}/backup_policy", backups, suffix="policy")
     app.add_route(f"{user}/undo_restore", backups, suffix="undo")

@@ -39,8 +39,13 @@ OPERATIONS = (
         summary="List the user's backups",
         details="Also of a user of whom nothing else is left.",
         group=GROUP,
+        query={
+            "elsewhere": Query(
+                type=bool, meaning="Those at `PB_BACKUP_URL`, known here or not", default=False
+            )
+        },
         replies={200: Reply(what="Newest first, and the policy", body=BackupsReply)},
-        errors=(NotFound,),
+        errors=(NotFound, Conflict, BackupError, InvalidBackup),
     ),
     Operation(
         call="POST /api/users/{user_id}/backups",
@@ -84,6 +89,16 @@ OPERATIONS = (
         query=WAIT,
         replies={200: Reply(what="It does", body=BackupReply), 202: BACKUP_GOES_ON},
         errors=(NotFound, Conflict, BackupError, InvalidBackup, NoPorts),
+    ),
+    Operation(
+        call=f"POST {ONE}/fetch",
+        summary="Have a backup here that is at `PB_BACKUP_URL`",
+        details="As after the loss of a disk. It can be restored then, also as a user who is "
+        "not known any more.",
+        group=GROUP,
+        query=WAIT,
+        replies={200: Reply(what="It is here", body=BackupReply), 202: BACKUP_GOES_ON},
+        errors=(NotFound, Conflict, BackupError, InvalidBackup),
     ),
     Operation(
         call=f"POST {ONE}/restore",

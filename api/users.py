@@ -129,6 +129,7 @@ CALLS = (
     "backups",
     "backup_policy",
     "prove",
+    "fetch",
     "restore",
     "undo_restore",
     "confirm_restore",

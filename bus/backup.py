@@ -43,6 +43,8 @@ class Backup(msgspec.Struct, frozen=True, kw_only=True):
     """When PocketBase last ran on it and answered from its database."""
     problem: str | None = None
     """Why that failed, when it was tried last."""
+    sent_at: datetime | None = None
+    """When it was copied to ``PB_BACKUP_URL``; null: it is not there."""
 
 
 class BackupPolicy(msgspec.Struct, frozen=True, kw_only=True):

@@ -43,6 +43,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     problem: str | None = None
     tried_at: datetime | None = None
     """When it was last tried whether PocketBase runs on it."""
+    sent_at: datetime | None = None
+    """When it was copied to ``PB_BACKUP_URL``."""
 
     @property
     def backup(self) -> Backup:
@@ -65,6 +67,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
             files_elsewhere=manifest.files_elsewhere,
             proven_at=self.proven_at,
             problem=self.problem,
+            sent_at=self.sent_at,
         )
 
 

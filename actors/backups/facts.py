@@ -49,3 +49,5 @@ class OwnerChanged:
     """These users' directories are not what they were: look again."""
 
     user_ids: tuple[str, ...]
+    renamed: bool
+    """The first one is the second one now; else the only one was purged."""

@@ -20,6 +20,7 @@ from actors.backups.proofs import Proofs
 from actors.backups.restores import Restores
 from actors.backups.retention import expired
 from actors.backups.schedule import Schedule
+from actors.backups.sending import Sending, open_elsewhere
 from actors.backups.workshop import Workshop
 from actors.capability import Capability
 from actors.clock import Timer
@@ -43,6 +44,7 @@ from bus.requests import (
     ConfirmRestore,
     CreateBackup,
     DeleteBackup,
+    FetchBackup,
     FindBackup,
     ImportInstance,
     ListBackups,
@@ -57,6 +59,7 @@ REQUESTS = (
     ConfirmRestore,
     CreateBackup,
     DeleteBackup,
+    FetchBackup,
     FindBackup,
     ImportInstance,
     ListBackups,
@@ -87,6 +90,8 @@ class BackupKeeper(pykka.ThreadingActor):
         self._prover = Prover(services)
         self._workshop = Workshop(services, self._catalogue, self._prover, self._jobs.halted)
         self._restores = Restores(services, self._catalogue, self._jobs, self._workshop)
+        elsewhere = open_elsewhere(services.settings)
+        self._sending = Sending(services, self._catalogue, self._jobs, elsewhere)
         self._proofs = Proofs(services, self._catalogue, self._jobs, self._workshop, self._next)
         self._due: deque[str] = deque()
         self._scheduled: set[str] = set()
@@ -123,18 +128,26 @@ class BackupKeeper(pykka.ThreadingActor):
             case Opened(newest=newest):
                 for user_id, at in newest.items():
                     self._schedule.good(user_id, at)
+                    self._sending.note(user_id)
                 self._round()
             case RoundDue():
                 self._round()
-            case OwnerChanged(user_ids=user_ids):
-                for user_id in user_ids:
-                    self._catalogue.forget(user_id)
-                    self._schedule.forget(user_id)
-                    entry = self._catalogue.newest(user_id)
-                    if entry is not None:
-                        self._schedule.good(user_id, entry.manifest.taken_at)
+            case OwnerChanged():
+                self._owner_changed(message)
             case _:
                 log.error("backups: not understood: %r", message)
+
+    def _owner_changed(self, news: OwnerChanged) -> None:
+        for user_id in news.user_ids:
+            self._catalogue.forget(user_id)
+            self._schedule.forget(user_id)
+            entry = self._catalogue.newest(user_id)
+            if entry is not None:
+                self._schedule.good(user_id, entry.manifest.taken_at)
+        if news.renamed:
+            self._sending.send_anew(news.user_ids[1])
+        else:
+            self._sending.forget(news.user_ids[0])
 
     def _serve(self, request: Request, reply: Reply) -> None:
         match request:
@@ -144,8 +157,12 @@ class BackupKeeper(pykka.ThreadingActor):
                 if self._services.replicas is None:
                     raise Conflict("Nothing is replicated: PB_REPLICA_URL is not set")
                 self._back_up(self._backed_up(user_id), Kind.REPLICA, reply, at=at)
+            case ListBackups(user_id=user_id, elsewhere=True):
+                self._list_elsewhere(user_id, reply)
             case ListBackups(user_id=user_id):
                 reply(self._list(user_id))
+            case FetchBackup(user_id=user_id, backup=backup):
+                self._sending.fetch(user_id, backup, reply)
             case PutBackupPolicy(user_id=user_id, policy=policy):
                 self._record(user_id)
                 self._catalogue.put_policy(user_id, policy)
@@ -160,6 +177,7 @@ class BackupKeeper(pykka.ThreadingActor):
                 self._jobs.check_free([user_id])
                 entry = self._catalogue.find(user_id, backup)
                 self._catalogue.remove(user_id, entry)
+                self._sending.remove(user_id, entry)
                 reply(BackupAnswer(backup=entry.backup))
             case ProveBackup(user_id=user_id, backup=backup):
                 self._proofs.prove(user_id, self._catalogue.find(user_id, backup), reply)
@@ -172,6 +190,12 @@ class BackupKeeper(pykka.ThreadingActor):
         entries = self._catalogue.entries(user_id)
         if not entries:
             self._record(user_id)
+        return self._listed(user_id, entries)
+
+    def _list_elsewhere(self, user_id: str, reply: Reply) -> None:
+        self._sending.list(user_id, lambda found: reply(self._listed(user_id, found)), reply)
+
+    def _listed(self, user_id: str, entries: list[Entry]) -> BackupsAnswer:
         intent = Swap(self._services.layout, user_id).intent
         return BackupsAnswer(
             backups=[each.backup for each in reversed(entries)],
@@ -215,6 +239,8 @@ class BackupKeeper(pykka.ThreadingActor):
                 now, backup = self._services.clock.now(), entry.backup
                 self._services.publish(BackupFinished(at=now, user_id=user_id, backup=backup))
                 reply(BackupAnswer(backup=backup))
+                self._sending.note(user_id)
+                self._sending.go_on()
                 self._prune(user_id)
                 self._proofs.count_one_more()
             self._next()
@@ -238,6 +264,7 @@ class BackupKeeper(pykka.ThreadingActor):
         for entry in expired(self._catalogue.entries(user_id), self._policy(user_id)):
             try:
                 self._catalogue.remove(user_id, entry)
+                self._sending.remove(user_id, entry)
             except BackupError as error:
                 log.error("%s: %s", user_id, error.message)
 
@@ -259,6 +286,7 @@ class BackupKeeper(pykka.ThreadingActor):
                 self._schedule_one(record.user_id)
         self._services.metrics.backup_oldest.set(oldest.total_seconds())
         self._settle_restores(now)
+        self._sending.go_on()
         self._next()
         if self._timer is not None:
             self._timer.cancel()
@@ -317,9 +345,9 @@ def make_keeper(services: Services) -> Capability:
     def hear(event: Event) -> None:
         match event:
             case InstanceRenamed(user_id=user_id, to=to):
-                owner.tell(OwnerChanged(user_ids=(user_id, to)))
+                owner.tell(OwnerChanged(user_ids=(user_id, to), renamed=True))
             case InstanceDeleted(user_id=user_id, purge_at=None):
-                owner.tell(OwnerChanged(user_ids=(user_id,)))
+                owner.tell(OwnerChanged(user_ids=(user_id,), renamed=False))
 
     return Capability(owner=owner, requests=REQUESTS, hear=hear, close=lambda: _close(owner))
 

@@ -1,7 +1,7 @@
-"""Place: the directory or bucket that replicas go to, as far as we look into it ourselves.
+"""Place: the directory or bucket that replicas and backups go to, as far as we look into it.
 
-The changes of databases are Litestream's business; which generations there are, and uploaded
-files, are ours. The only use of obstore, which speaks to both kinds of place alike.
+The changes of databases are Litestream's business; which generations there are, uploaded files,
+and backups are ours. The only use of obstore, which speaks to both kinds of place alike.
 """
 
 from __future__ import annotations
@@ -24,14 +24,19 @@ from bus.settings.replication import S3
 PATIENCE = "30s"
 """How long one answer of a bucket may take."""
 TRIES = 2
+CHUNK = 8 * 1024 * 1024
+"""Of a file that is fetched, in bytes: so much comes within :data:`PATIENCE`."""
 STORAGE = "storage"
 
 
 class Place:
     """Any thread may use it. Every method raises :class:`BackupError` when it does not answer."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._store = _open(settings)
+    def __init__(self, settings: Settings, url: str | None = None) -> None:
+        """``url`` is a directory, or ``s3://bucket/prefix``; None: where the replicas go."""
+        found = url or settings.replica_url
+        assert found is not None
+        self._store = _open(settings, found)
 
     def generations(self, user: str) -> dict[str, datetime]:
         """When each generation of the user's database began, by name, oldest first."""
@@ -53,8 +58,8 @@ class Place:
             pages = obstore.list(self._store, prefix=f"{user}/{STORAGE}")
             return {each["path"].removeprefix(f"{user}/") for page in pages for each in page}
 
-    def send(self, user: str, path: str, content: BinaryIO) -> None:
-        """Have a file of the user there."""
+    def send(self, user: str, path: str, content: BinaryIO | bytes | Iterator[bytes]) -> None:
+        """Have a file of the user there; it is whole or not there."""
         with _failures():
             obstore.put(self._store, f"{user}/{path}", content)
 
@@ -62,21 +67,48 @@ class Place:
         """Copy a file of the user back; whether it is there at all."""
         with _failures():
             try:
-                answer = obstore.get(self._store, f"{user}/{path}")
+                size = obstore.head(self._store, f"{user}/{path}")["size"]
             except FileNotFoundError:
                 return False
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with target.open("wb") as file:
-                for chunk in answer:
-                    file.write(chunk)
+                for part in self._parts(f"{user}/{path}", size):
+                    file.write(part)
         return True
 
+    def _parts(self, path: str, size: int) -> Iterator[obstore.Bytes]:
+        """Yield the file part by part, each within our patience."""
+        if size <= CHUNK:
+            yield obstore.get(self._store, path).bytes()
+            return
+        for start in range(0, size, CHUNK):
+            end = min(start + CHUNK, size)
+            yield obstore.get_range(self._store, path, start=start, end=end)
 
-def _open(settings: Settings) -> LocalStore | S3Store:
-    assert settings.replica_url is not None
-    if not settings.replica_url.startswith(S3):
-        return LocalStore(settings.replica_url)
-    bucket, _, prefix = settings.replica_url.removeprefix(S3).partition("/")
+    def read(self, user: str, path: str) -> bytes | None:
+        """Return the content of a small file of the user; None: it is not there."""
+        with _failures():
+            try:
+                return bytes(obstore.get(self._store, f"{user}/{path}").bytes())
+            except FileNotFoundError:
+                return None
+
+    def names(self, user: str, folder: str) -> set[str]:
+        """What lies in a folder of the user."""
+        with _failures():
+            pages = obstore.list(self._store, prefix=f"{user}/{folder}")
+            return {each["path"].rpartition("/")[2] for page in pages for each in page}
+
+    def remove(self, user: str, path: str) -> None:
+        """Have no such file of the user there."""
+        with _failures(), contextlib.suppress(FileNotFoundError):
+            obstore.delete(self._store, f"{user}/{path}")
+
+
+def _open(settings: Settings, url: str) -> LocalStore | S3Store:
+    if not url.startswith(S3):
+        return LocalStore(url, mkdir=True)
+    bucket, _, prefix = url.removeprefix(S3).partition("/")
     custom = settings.replica_endpoint is not None
     return S3Store(
         bucket,
@@ -96,4 +128,4 @@ def _failures() -> Iterator[None]:
     try:
         yield
     except (BaseError, OSError) as error:
-        raise BackupError(f"The place of the replicas does not answer: {error}") from error
+        raise BackupError(f"The place of replicas and backups does not answer: {error}") from error

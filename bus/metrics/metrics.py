@@ -176,6 +176,12 @@ class Metrics:
             registry=registry,
         )
 
+        self.backups_unsent = Gauge(
+            "pblm_backups_unsent",
+            "Backups that are not yet at PB_BACKUP_URL.",
+            registry=registry,
+        )
+
     def _make_all_series(self) -> None:
         for result in ("started", "cancelled"):
             self.starts.labels(result, NO_CAUSE)

@@ -18,6 +18,7 @@ from bus.requests.backups import (
     ConfirmRestore,
     CreateBackup,
     DeleteBackup,
+    FetchBackup,
     FindBackup,
     ImportInstance,
     ListBackups,
@@ -77,6 +78,7 @@ AnyRequest = (
     | ConfirmRestore
     | CreateBackup
     | DeleteBackup
+    | FetchBackup
     | FindBackup
     | ImportInstance
     | ListBackups
@@ -102,6 +104,7 @@ __all__ = [
     "CreateBackup",
     "DeleteBackup",
     "DeleteInstance",
+    "FetchBackup",
     "FindBackup",
     "FindHost",
     "GetCluster",

@@ -27,6 +27,15 @@ class CreateBackup(UserRequest, frozen=True, kw_only=True, tag=True):
 class ListBackups(UserRequest, frozen=True, kw_only=True, tag=True):
     """The user's backups, and the policy they follow. Also of a user who is gone."""
 
+    elsewhere: bool = False
+    """Those at ``PB_BACKUP_URL``, whether this manager knows them or not."""
+
+
+class FetchBackup(UserRequest, frozen=True, kw_only=True, tag=True):
+    """Have a backup here that is at ``PB_BACKUP_URL``, as after the loss of a disk."""
+
+    backup: str
+
 
 class FindBackup(UserRequest, frozen=True, kw_only=True, tag=True):
     """Where the file of one backup is."""

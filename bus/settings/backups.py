@@ -10,6 +10,7 @@ from typing import ClassVar
 from bus.backup import MAX_INTERVAL, BackupPolicy
 from bus.settings.fields import at_least, count, directory, setting
 from bus.settings.instances import InstanceSettings
+from bus.settings.replication import TAKES, place
 
 
 def interval(text: str) -> float:
@@ -37,6 +38,7 @@ class BackupSettings(InstanceSettings):
     backup_path: Path | None = setting(
         "PB_BACKUP_PATH", "a directory", directory, None, "`.pblm/backups` in `PB_USER_DBS_PATH`"
     )
+    backup_url: str | None = setting("PB_BACKUP_URL", TAKES, place, None, "none")
     backup_interval: float = setting(
         "PB_BACKUP_INTERVAL", "seconds, from 0", interval, 0.0, "0 (none)"
     )

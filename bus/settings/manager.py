@@ -16,7 +16,7 @@ from bus.settings.live import LiveSettings
 from bus.settings.logs import LogSettings
 from bus.settings.monitor import MonitorSettings
 from bus.settings.nursery import NurserySettings
-from bus.settings.replication import ReplicationSettings
+from bus.settings.replication import S3, ReplicationSettings
 from bus.settings.sleep import SleepSettings
 from bus.settings.template import TemplateSettings
 
@@ -57,6 +57,14 @@ class Settings(
     def __post_init__(self) -> None:
         super().__post_init__()
         self._check_spares()
+        self._check_keys("PB_REPLICA_URL", self.replica_url)
+        self._check_keys("PB_BACKUP_URL", self.backup_url)
+
+    def _check_keys(self, name: str, url: str | None) -> None:
+        keys = (self.replica_access_key_id, self.replica_secret_access_key)
+        if url is not None and url.startswith(S3) and None in keys:
+            both = "PB_REPLICA_ACCESS_KEY_ID and PB_REPLICA_SECRET_ACCESS_KEY"
+            raise refusal(name, url, f"a directory unless {both} are set")
 
     def _check_spares(self) -> None:
         """A process has its uid, its limits and its parent for life, and a spare is nobody's."""

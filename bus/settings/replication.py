@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from bus.settings.fields import Group, refusal, seconds, setting, text
+from bus.settings.fields import Group, seconds, setting, text
 
 S3 = "s3://"
 TAKES = "a directory, or s3://bucket/prefix"
@@ -76,16 +76,3 @@ class ReplicationSettings(Group):
         find_litestream,
         "the `litestream` beside the running Python, else on `PATH`",
     )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        keys = (self.replica_access_key_id, self.replica_secret_access_key)
-        if self.replica_url is None or not self.replica_url.startswith(S3):
-            return
-        if None in keys:
-            raise refusal(
-                "PB_REPLICA_URL",
-                self.replica_url,
-                "a directory unless PB_REPLICA_ACCESS_KEY_ID and PB_REPLICA_SECRET_ACCESS_KEY "
-                "are set",
-            )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.house.manager import Manager
@@ -53,14 +55,45 @@ def test_data_are_backed_up_and_restored(manager: Manager, pblm: Shell) -> None:
     assert Tenant(manager.api.run("bob")).titles("things") == ["before"]
 
 
+def test_a_restore_is_undone_and_confirmed(manager: Manager, pblm: Shell) -> None:
+    """What was there before is there again; then nothing is kept, and both say so."""
+    tenant = Tenant(manager.api.run("dan"))
+    tenant.make_collection("things")
+    backup = pblm("backup", "dan", "--json").json["backup"]["id"]
+    tenant.write("things", "after")
+    assert pblm("restore", "dan", backup).status == 0
+    assert pblm("undo-restore", "dan").out == "dan has its former data again\n"
+    assert Tenant(manager.api.instance("dan")).titles("things") == ["after"]
+    assert pblm("undo-restore", "dan").status == 5
+    pblm("restore", "dan", backup)
+    assert pblm("confirm-restore", "dan", "--json").json["instance"]["status"] == "Running"
+    assert pblm("confirm-restore", "dan").status == 5
+    assert pblm("restore", "dan").status == 2
+    assert pblm("restore", "dan", "--at", "2026-01-01T00:00:00Z").status == 5
+    assert pblm("backups", "dan", "--elsewhere").status == 5
+
+
+def test_data_go_out_and_come_in_as_a_file(manager: Manager, pblm: Shell, tmp_path: Path) -> None:
+    """Never over a file or a user that is there."""
+    Tenant(manager.api.run("eve")).make_collection("things")
+    backup = pblm("backup", "eve", "--json").json["backup"]["id"]
+    out = tmp_path / "eve.zip"
+    assert pblm("export", "eve", backup, str(out)).out.startswith(f"{out}: backup {backup} of eve")
+    assert pblm("export", "eve", backup, str(out)).status == 1
+    brought = pblm("import", "fay", str(out))
+    assert brought.out == f"fay has the data of {out}, and is stopped\n"
+    assert Tenant(manager.api.run("fay")).titles("things") == []
+    assert pblm("import", "eve", str(out)).status == 5
+    assert list(manager.settings.uploads_path.iterdir()) == []
+
+
 def test_a_proof_is_shown(manager: Manager, pblm: Shell) -> None:
     """Once PocketBase has run on a backup, the list says when."""
     manager.api.run("cat")
     said = pblm("backup", "cat").out
     (backup,) = pblm("backups", "cat", "--json").json["backups"]
     assert said.startswith(f"backup {backup['id']} of cat is made: ")
-    answer = manager.api.call("POST", f"/api/users/cat/backups/{backup['id']}/prove")
-    assert answer.status_code == 200, answer.text
+    assert "PocketBase runs on it" in pblm("prove", "cat", backup["id"]).out
     assert pblm("backups", "cat").out.splitlines()[1].split()[-2].count("-") == 2
 
 

@@ -27,10 +27,11 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     """Return a directory or a bucket."""
     if request.param == "directory":
         (tmp_path / "replicas").mkdir()
-        yield Place(Settings(replica_url=str(tmp_path / "replicas")))
+        yield Place(Settings(), str(tmp_path / "replicas"))
         return
     with bucket(tmp_path / "s3") as users:
-        yield Place(Settings(**users.settings()))  # type: ignore[arg-type]
+        settings = users.settings()
+        yield Place(Settings(**settings), str(settings["replica_url"]))  # type: ignore[arg-type]
 
 
 def test_generations_are_told_oldest_first(place: Place) -> None:
@@ -92,4 +93,4 @@ def test_a_bucket_that_is_not_there_says_so() -> None:
         replica_secret_access_key="secret",
     )
     with pytest.raises(BackupError, match="does not answer"):
-        Place(settings).generations(USER)
+        Place(settings, "s3://bucket").generations(USER)

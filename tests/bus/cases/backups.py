@@ -6,6 +6,7 @@ from pathlib import Path
 
 GOOD: list[tuple[str, str, str, object]] = [
     ("PB_BACKUP_PATH", "/mnt/backups", "backup_path", Path("/mnt/backups")),
+    ("PB_BACKUP_URL", "away", "backup_url", str(Path("away").absolute())),
     ("PB_BACKUP_INTERVAL", "0", "backup_interval", 0.0),
     ("PB_BACKUP_INTERVAL", "86400", "backup_interval", 86_400.0),
     ("PB_BACKUP_KEEP_LAST", "1", "backup_keep_last", 1),
@@ -17,6 +18,8 @@ GOOD: list[tuple[str, str, str, object]] = [
 ]
 BAD: list[tuple[str, str]] = [
     ("PB_BACKUP_PATH", " "),
+    ("PB_BACKUP_URL", "ftp://host/path"),
+    ("PB_BACKUP_URL", "s3://bucket/without/keys"),
     ("PB_BACKUP_INTERVAL", "-1"),
     ("PB_BACKUP_INTERVAL", "daily"),
     ("PB_BACKUP_INTERVAL", "inf"),

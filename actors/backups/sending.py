@@ -1,0 +1,199 @@
+"""Sending: every backup also goes to ``PB_BACKUP_URL``, one after the other, until it is there."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+import msgspec
+
+from actors.backups.catalogue import Catalogue, Entry
+from actors.backups.elsewhere import Elsewhere
+from actors.backups.jobs import Jobs
+from actors.facts import Reply
+from actors.layout import make_private_directory
+from actors.services import Services
+from bus.answers import BackupAnswer, ErrorAnswer
+from bus.errors import BackupError, Conflict, NotFound, PblmError, SettingsError
+from bus.settings import Settings
+from bus.settings.replication import S3
+
+log = logging.getLogger(__name__)
+
+
+class Sending:
+    """Belongs to the keeper, whose thread alone calls it. Does nothing where nothing is to go."""
+
+    def __init__(
+        self, services: Services, catalogue: Catalogue, jobs: Jobs, elsewhere: Elsewhere | None
+    ) -> None:
+        self._services = services
+        self._catalogue = catalogue
+        self._jobs = jobs
+        self._elsewhere = elsewhere
+        self._waiting: deque[tuple[str, str]] = deque()
+        self._under_way = False
+        self._problem = ""
+
+    @property
+    def elsewhere(self) -> Elsewhere:
+        """What is there; raise :class:`Conflict` where nothing goes anywhere."""
+        if self._elsewhere is None:
+            raise Conflict("Backups go nowhere else: PB_BACKUP_URL is not set")
+        return self._elsewhere
+
+    def note(self, user_id: str) -> None:
+        """The user has backups that may not be there."""
+        if self._elsewhere is None:
+            return
+        for entry in self._catalogue.entries(user_id):
+            if entry.sent_at is None and (user_id, entry.id) not in self._waiting:
+                self._waiting.append((user_id, entry.id))
+
+    def go_on(self) -> None:
+        """Send the next one, if none is under way. One that fails is tried again last."""
+        self._services.metrics.backups_unsent.set(len(self._waiting))
+        if self._under_way or not self._waiting or self._elsewhere is None:
+            return
+        user_id, backup_id = self._waiting[0]
+        try:
+            entry = self._catalogue.find(user_id, backup_id)
+        except NotFound:
+            self._waiting.popleft()
+            self.go_on()
+            return
+        self._under_way = True
+        self._send(self._elsewhere, user_id, entry)
+
+    def _send(self, elsewhere: Elsewhere, user_id: str, entry: Entry) -> None:
+        sent = msgspec.structs.replace(entry, sent_at=self._services.clock.now())
+        archive = self._catalogue.archive(user_id, entry)
+        halted = self._jobs.halted
+
+        def there(_: object) -> None:
+            self._under_way = False
+            self._waiting.popleft()
+            self._tell("")
+            self._sent(user_id, sent)
+            self.go_on()
+
+        def failed(error: PblmError) -> None:
+            self._under_way = False
+            self._waiting.rotate(-1)
+            self._tell(error.message)
+
+        self._jobs.run(
+            lambda: elsewhere.send(user_id, sent, archive, lambda: not halted.is_set()),
+            there,
+            failed,
+        )
+
+    def remove(self, user_id: str, entry: Entry) -> None:
+        """What is removed here goes there, too; what cannot be reached then stays there."""
+        if self._elsewhere is None or entry.sent_at is None:
+            return
+        elsewhere = self._elsewhere
+        self._jobs.run(
+            lambda: elsewhere.remove(user_id, entry.id),
+            lambda _: None,
+            lambda error: log.warning("backup %s is not removed: %s", entry.id, error.message),
+        )
+
+    def forget(self, user_id: str) -> None:
+        """The user was purged, and has no backups here: none there, either."""
+        if self._elsewhere is None or self._catalogue.folder(user_id).exists():
+            return
+        elsewhere = self._elsewhere
+
+        def work() -> None:
+            for entry in elsewhere.entries(user_id):
+                elsewhere.remove(user_id, entry.id)
+
+        self._jobs.run(
+            work,
+            lambda _: None,
+            lambda error: log.error("backups of %s stay: %s", user_id, error.message),
+        )
+
+    def send_anew(self, user_id: str) -> None:
+        """The user has another name than when the backups were sent."""
+        if self._elsewhere is None:
+            return
+        for entry in self._catalogue.entries(user_id):
+            self._catalogue.put(user_id, msgspec.structs.replace(entry, sent_at=None))
+        self.note(user_id)
+        self.go_on()
+
+    def fetch(self, user_id: str, backup_id: str, reply: Reply) -> None:
+        """Have a backup here that is there; ``reply`` is called when it is."""
+        elsewhere = self.elsewhere
+        self._jobs.take([user_id], "The way back of a backup")
+        folder = self._catalogue.folder(user_id)
+
+        def work() -> Entry:
+            entry = elsewhere.entry(user_id, backup_id)
+            elsewhere.bring(user_id, entry, folder)
+            return entry
+
+        def here(entry: Entry) -> None:
+            self._jobs.give_back([user_id])
+            try:
+                self._catalogue.put(user_id, entry)
+            except BackupError as error:
+                reply(ErrorAnswer.of(error))
+            else:
+                reply(BackupAnswer(backup=entry.backup))
+
+        def failed(error: PblmError) -> None:
+            self._jobs.give_back([user_id])
+            reply(ErrorAnswer.of(error))
+
+        self._jobs.run(work, here, failed)
+
+    def list(self, user_id: str, then: Callable[[list[Entry]], None], reply: Reply) -> None:
+        """Call ``then`` with what is there of the user; ``reply`` if that cannot be told."""
+        elsewhere = self.elsewhere
+        self._jobs.run(
+            lambda: elsewhere.entries(user_id), then, lambda error: reply(ErrorAnswer.of(error))
+        )
+
+    def _sent(self, user_id: str, sent: Entry) -> None:
+        """Write it down, beside what was found out meanwhile; one that is gone goes there, too."""
+        try:
+            known = self._catalogue.find(user_id, sent.id)
+            self._catalogue.put(user_id, msgspec.structs.replace(known, sent_at=sent.sent_at))
+        except NotFound:
+            self.remove(user_id, sent)
+        except BackupError as error:
+            log.error("%s", error.message)
+
+    def _tell(self, problem: str) -> None:
+        """Log what has changed, not what is so still."""
+        if problem and problem != self._problem:
+            log.error("backups are not at PB_BACKUP_URL: %s", problem)
+        elif self._problem and not problem:
+            log.info("backups are sent to PB_BACKUP_URL again")
+        self._problem = problem
+
+
+def check_elsewhere(settings: Settings) -> None:
+    """Raise :class:`SettingsError` where ``PB_BACKUP_URL`` takes what is not here."""
+    url = settings.backup_url
+    if url is None:
+        return
+    if find_spec("obstore") is None:
+        raise SettingsError("PB_BACKUP_URL: takes obstore; `pip install '.[replication]'`")
+    if not url.startswith(S3):
+        make_private_directory(Path(url))
+
+
+def open_elsewhere(settings: Settings) -> Elsewhere | None:
+    """Return what is at ``PB_BACKUP_URL``; None: it is not set."""
+    if settings.backup_url is None:
+        return None
+    from actors.replication.place import Place  # obstore is there where it is wanted only
+
+    return Elsewhere(Place(settings, settings.backup_url))
