@@ -18,9 +18,18 @@ import pykka
 from actors import proc
 from actors.data import tokens, userdata
 from actors.data.database import UserDataError
-from actors.data.orders import KeepData, LetUserGo, PutDataBack, ReplaceData, TakeUser
+from actors.data.orders import (
+    Disown,
+    KeepData,
+    LetUserGo,
+    PutDataBack,
+    ReplaceData,
+    StandStill,
+    TakeUser,
+)
 from actors.data.ownership import Ownership
 from actors.data.replacement import Replacement
+from actors.data.transfers import take_over
 from actors.facts import (
     ActorFailed,
     AnswersAgain,
@@ -122,13 +131,7 @@ class InstanceActor(pykka.ThreadingActor):
         if self._closed is not None:
             raise Unavailable("The manager is stopping", retry_after=5)
         self._replacement.check_free()
-        match request:
-            case DeleteInstance() | UndeleteInstance() | RenameInstance() | LetUserGo():
-                self._check_known()
-                self._ownership.serve(request, reply)
-                return
-        if isinstance(request, TakeUser):
-            self._take_over(request, reply)
+        if self._serve_owner(request, reply):
             return
         self._ownership.check_free()
         match request:
@@ -145,7 +148,9 @@ class InstanceActor(pykka.ThreadingActor):
             case InitInstance():
                 self._init_instance(request, reply)
             case StopInstance():
-                self._stop_instance(reply)
+                self._stop_instance("stop_pb was called", reply)
+            case StandStill(reason=reason):
+                self._stop_instance(reason, reply)
             case UpgradeInstance(binary=digest):
                 self._upgrade(digest, reply)
             case MintToken():
@@ -159,10 +164,22 @@ class InstanceActor(pykka.ThreadingActor):
             case _:
                 raise InternalError(f"No instance knows {type(request).__name__}")
 
-    def _take_over(self, order: TakeUser, reply: Reply) -> None:
-        """What it has is of another epoch from now on."""
+    def _serve_owner(self, request: object, reply: Reply) -> bool:
+        """Whether it was about who owns the user."""
+        match request:
+            case DeleteInstance() | UndeleteInstance() | RenameInstance() | LetUserGo():
+                self._check_known()
+                self._ownership.serve(request, reply)
+            case TakeUser() | Disown():
+                self._change_hands(request, reply)
+            case _:
+                return False
+        return True
+
+    def _change_hands(self, order: TakeUser | Disown, reply: Reply) -> None:
+        """What it has is of another epoch from now on, or nobody's here."""
         self._check_known()
-        self._keeper.note_strictly(epoch=order.epoch, incarnation=order.incarnation)
+        take_over(order, self._keeper)
         self._waiters.answer([reply])
 
     def _init_instance(self, request: InitInstance, reply: Reply) -> None:
@@ -198,11 +215,10 @@ class InstanceActor(pykka.ThreadingActor):
         self._life.successor = binary
         self._waiters.running.append(reply)
 
-    def _stop_instance(self, reply: Reply) -> None:
+    def _stop_instance(self, reason: str, reply: Reply) -> None:
         self._check_known()
         self._keeper.want(Desired.STOPPED)
         self._waiters.stopped.append(reply)
-        reason = "stop_pb was called"
         match self._keeper.status:
             case Status.STOPPED:
                 self._waiters.answer(self._waiters.stopped)

@@ -41,14 +41,18 @@ from bus.events import ActorReplaced
 from bus.instance import Instance
 from bus.requests import (
     CloneInstance,
+    DrainHost,
     GetCluster,
     GetHealth,
     GetMetadata,
     InitInstance,
     ListInstances,
+    MoveInstance,
+    RebalanceHost,
     RenameInstance,
     Request,
     UserRequest,
+    VerifyReplica,
 )
 from bus.states import SETTLED, Desired, Status
 
@@ -139,11 +143,11 @@ class Supervisor(pykka.ThreadingActor):
             case CloneInstance(user_id=user_id):
                 self._check_known(user_id)
                 self._transfers.clone(request, reply)
+            case GetCluster() | MoveInstance() | DrainHost() | RebalanceHost() | VerifyReplica():
+                raise NotFound("This host is on its own: PB_CLUSTER_ETCD is not set")
             case UserRequest(user_id=user_id):
                 self._check_known(user_id)
                 self._pass_on(user_id, asked)
-            case GetCluster():
-                raise NotFound("This host is on its own: PB_CLUSTER_ETCD is not set")
             case _:
                 raise InternalError(f"Nobody knows {type(request).__name__}")
 

@@ -169,7 +169,9 @@ class ActorSystem:
             self._supervisor.tell(Recover())
         else:
             self.exchange.start()
-            self.cluster.start(services, self._recover)
+            mover = self.cluster.start(services, self._recover)
+            self._closing.callback(mover.close)
+            self._capabilities.add(mover)
 
     def _recover(self) -> None:
         assert self._supervisor is not None

@@ -32,6 +32,9 @@ from bus.causes import Cause
 from bus.errors import BackupError, ProcessError, Unavailable
 from bus.states import Desired, Status
 
+TRIES = 5
+"""So often a place is read and changed when it was changed in between."""
+
 log = logging.getLogger(__name__)
 
 
@@ -75,10 +78,10 @@ class Claims:
             self._found(user_id, seen, record, member, hands)
             return True
         if not self._may_claim(seen.place, member):
-            if record is not None:
+            if record is not None and seen.place.host != "":
                 hands.let_go(user_id, f"It is on host {seen.place.host} now")
             return False
-        if record is None or not ours(seen.place, member, record):
+        if record is None or seen.place.problem or not ours(seen.place, member, record):
             self._claim(user_id, seen, record, member, hands)
         return True
 
@@ -135,23 +138,47 @@ class Claims:
         )
         self._swap(user_id, seen, rest, member)
 
-    def begin_move(self, user_id: str, target: str) -> SeenPlace:
+    def begin_move(self, user_id: str, target: str) -> Place:
         """Tell that the user is handed over; nobody starts it here from now on."""
-        member, seen = self._member(), self._coordination.read(user_id)
-        if seen is None or not _held(seen.place, member):
-            raise Unavailable(f"{user_id} is not on this host", retry_after=1)
-        place = msgspec.structs.replace(seen.place, state=State.MOVING, target=target, address=None)
-        return self._must(user_id, self._swap(user_id, seen, place, member))
+        return self._change(
+            user_id,
+            lambda place: msgspec.structs.replace(
+                place, state=State.MOVING, target=target, address=None
+            ),
+        )
 
-    def hand_over(self, user_id: str, moving: SeenPlace) -> None:
+    def hand_over(self, user_id: str, digest: str | None) -> None:
         """Let go of it: its target may claim it from now on."""
-        place = msgspec.structs.replace(moving.place, host="")
-        self._must(user_id, self._swap(user_id, moving, place, self._member()))
+        source = self._member().host
+        self._change(
+            user_id,
+            lambda place: msgspec.structs.replace(place, host="", source=source, digest=digest),
+        )
 
-    def abandon_move(self, user_id: str, moving: SeenPlace) -> None:
-        """It stays."""
-        place = msgspec.structs.replace(moving.place, state=State.RESTORING, target=None)
-        self._must(user_id, self._swap(user_id, moving, place, self._member()))
+    def abandon_move(self, user_id: str) -> None:
+        """It stays, if it is still ours to say so."""
+        self._change(
+            user_id,
+            lambda place: msgspec.structs.replace(place, state=State.RESTORING, target=None),
+        )
+
+    def retake(self, user_id: str, hands: Hands) -> None:
+        """Have the user's actor know that the user is ours, as it was."""
+        seen = self._coordination.read(user_id)
+        if seen is None or not _held(seen.place, self._member()):
+            raise Unavailable(f"{user_id} is not on this host", retry_after=1)
+        hands.take(_order(user_id, seen.place, "It stays"))
+
+    def _change(self, user_id: str, change: Callable[[Place], Place]) -> Place:
+        """Change the place of one of ours, whatever else is told of it at the same time."""
+        for _ in range(TRIES):
+            member, seen = self._member(), self._coordination.read(user_id)
+            if seen is None or not _held(seen.place, member):
+                raise Unavailable(f"{user_id} is not on this host", retry_after=1)
+            found = self._swap(user_id, seen, change(seen.place), member)
+            if found is not None:
+                return found.place
+        raise Unavailable(f"The place of {user_id} changes all the time", retry_after=1)
 
     def _found(
         self,
@@ -187,27 +214,48 @@ class Claims:
         hands: Hands,
     ) -> None:
         former = seen.place
-        runs = former.wanted and former.deleted_at is None and former.state is not State.STOPPED
-        place = msgspec.structs.replace(
-            former,
-            host=member.host,
-            incarnation=member.incarnation,
-            epoch=former.epoch + 1,
-            state=State.RESTORING if runs else State.STOPPED,
-            address=None,
-            target=None,
-            problem=None,
+        # Of the epoch that is on record, by a claim of this host's: nobody has run it since.
+        local = (
+            record is not None
+            and record.incarnation is not None
+            and record.epoch == former.epoch
+            and former.problem is None
         )
+        handed = former.host == "" and not local
+        draft = self._received(user_id, seen, member) if handed else None
+        place = _claimed(former, member)
         gone = former.host if former.host not in ("", member.host) else None
         claimed = self._must(user_id, self._swap(user_id, seen, place, member, gone=gone))
         log.info("%s: claimed, epoch %d, after %s", user_id, place.epoch, former.host or "a move")
-        # Ours, and of the epoch that is on record: since it was written here, nobody has run it.
-        if record is not None and former.host == member.host and record.epoch == former.epoch:
-            hands.take(_order(user_id, place, "It is this host's again"))
+        if local:
+            resume = former.state is State.MOVING and former.wanted
+            reason = "It is this host's again"
+            hands.take(_order(user_id, place, reason, resume=resume))
             return
         if record is not None:
             hands.let_go(user_id, "Another host has run it since")
-        self._restore(user_id, claimed, member, hands)
+        if draft is not None:
+            hands.take(_order(user_id, place, f"It has moved to this host, {member.host}", draft))
+        else:
+            self._restore(user_id, claimed, member, hands)
+
+    def _received(self, user_id: str, seen: SeenPlace, member: Membership) -> str | None:
+        """Return where the data are that were handed over: exactly those, before it is claimed.
+
+        Where they are not to be had, the former owner is to take it back, as long as it is there.
+        """
+        place = seen.place
+        if place.digest is None:
+            return None
+        try:
+            return str(self._recovery.receive(user_id, place))
+        except RecoveryFailed as failure:
+            if place.source is None or self._is_gone(place.source):
+                return None
+            log.error("%s: sent back to %s: %s", user_id, place.source, failure)
+            back = msgspec.structs.replace(place, target=place.source)
+            self._swap(user_id, seen, back, member)
+            raise Unavailable(f"{user_id} was sent back to {place.source}: {failure}") from failure
 
     def _restore(self, user_id: str, claimed: SeenPlace, member: Membership, hands: Hands) -> None:
         place, reason = claimed.place, f"It was restored on this host, {member.host}"
@@ -287,11 +335,30 @@ def mirrored(place: Place, record: Record) -> Place:
     )
 
 
+def _claimed(former: Place, member: Membership) -> Place:
+    """Return the place of somebody whom this host claims."""
+    runs = former.wanted and former.deleted_at is None and former.state is not State.STOPPED
+    return msgspec.structs.replace(
+        former,
+        host=member.host,
+        incarnation=member.incarnation,
+        epoch=former.epoch + 1,
+        state=State.RESTORING if runs else State.STOPPED,
+        address=None,
+        target=None,
+        source=None,
+        digest=None,
+        problem=None,
+    )
+
+
 def _held(place: Place, member: Membership) -> bool:
     return (place.host, place.incarnation) == (member.host, member.incarnation)
 
 
-def _order(user_id: str, place: Place, reason: str, draft: str | None = None) -> TakeUser:
+def _order(
+    user_id: str, place: Place, reason: str, draft: str | None = None, *, resume: bool = False
+) -> TakeUser:
     return TakeUser(
         user_id=user_id,
         epoch=place.epoch,
@@ -303,5 +370,6 @@ def _order(user_id: str, place: Place, reason: str, draft: str | None = None) ->
         binary=place.binary,
         created_at=place.created_at,
         wanted=place.wanted,
+        resume=resume,
         deleted_at=place.deleted_at,
     )

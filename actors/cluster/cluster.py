@@ -11,15 +11,17 @@ from pathlib import Path
 
 import msgspec
 
+from actors.capability import Capability
 from actors.clock import Clock
 from actors.cluster.atlas import Atlas
 from actors.cluster.claims import Claims
 from actors.cluster.coordination import Membership
-from actors.cluster.directory import Directory, Host, State
+from actors.cluster.directory import Directory, Host, Place, State
 from actors.cluster.etcd import Etcd
 from actors.cluster.fence import Fence
 from actors.cluster.jobs import Jobs
 from actors.cluster.membership import Keeper, Told
+from actors.cluster.mover import Moves, make_mover
 from actors.cluster.recovery import Recovery
 from actors.cluster.steward import Steward
 from actors.cluster.tenancy import Tenancy
@@ -43,7 +45,14 @@ from bus.events import (
     InstanceUndeleted,
     StatusChanged,
 )
-from bus.requests import CloneInstance, ImportInstance, InitInstance, RenameInstance, UserRequest
+from bus.requests import (
+    CloneInstance,
+    ImportInstance,
+    InitInstance,
+    RenameInstance,
+    UserRequest,
+    VerifyReplica,
+)
 from bus.settings import Settings
 from bus.states import Status
 
@@ -74,28 +83,32 @@ class Cluster:
         self._coordination = Etcd(settings)
         self._atlas = Atlas(settings.cluster_host, self._coordination)
         self._jobs = Jobs(clock, settings.cluster_restores)
-        self._claims = self._make_claims(settings, layout, replicas)
+        self._entry = _entry(settings, home, curve)
+        self._replicas = replicas
+        self._replica = ReplicaPlace(settings)
+        rewind = Rewind(settings, layout, self._replica)
+        self._recovery = Recovery(layout, rewind, self._replica)
+        self._claims = self._make_claims(settings.cluster_address)
         group, fence = open_group(layout.control), Fence()
         if group is not None:
             self._closing.callback(group.close)
         kill_files = [*confinement.kill_files, *([group.kill_file] if group else [])]
-        self._keeper = self._make_keeper(settings, home, curve, fence, kill_files)
+        self._keeper = self._make_keeper(settings, home, fence, kill_files)
         self.tenancy = Tenancy(home, group, fence, self._claims, self._jobs)
 
-    def _make_claims(self, settings: Settings, layout: Layout, replicas: Replicas) -> Claims:
-        replica = ReplicaPlace(settings)
+    def _make_claims(self, address: str) -> Claims:
         return Claims(
             self._coordination,
             self._atlas,
             self._store,
-            replicas,
-            Recovery(layout, Rewind(settings, layout, replica), replica),
+            self._replicas,
+            self._recovery,
             self.member,
-            address=settings.cluster_address,
+            address=address,
         )
 
     def _make_keeper(
-        self, settings: Settings, home: str, curve: str, fence: Fence, kill_files: list[Path]
+        self, settings: Settings, home: str, fence: Fence, kill_files: list[Path]
     ) -> Keeper:
         watchman = Watchman(home, kill_files, lambda: self._keeper.fenced())
         self._closing.callback(watchman.close)
@@ -105,7 +118,7 @@ class Cluster:
             watchman,
             Told(joined=lambda member: self._look(), lost=self._look),
             name=settings.cluster_host,
-            entry=_entry(settings, home, curve),
+            entry=self._entry,
             ttl=settings.cluster_ttl,
             margin=settings.cluster_margin,
         )
@@ -115,8 +128,11 @@ class Cluster:
         """What everybody may know."""
         return self._atlas
 
-    def start(self, services: Services, recover: Callable[[], None]) -> None:
-        """Join, in the background; ``recover`` has the actors begin when that is done."""
+    def start(self, services: Services, recover: Callable[[], None]) -> Capability:
+        """Join, in the background; ``recover`` has the actors begin when that is done.
+
+        Returns the capability of moves.
+        """
         self._steward = Steward(
             services,
             self._coordination,
@@ -126,9 +142,24 @@ class Cluster:
             lambda: self._keeper.member,
             recover,
         )
+        moves = Moves(
+            services,
+            self._atlas,
+            self._claims,
+            self._steward,
+            self._recovery,
+            self._replicas,
+            self._replica,
+        )
         self._atlas.start()
         self._steward.start()
         self._keeper.start()
+        return make_mover(moves, self._drain)
+
+    def _drain(self, draining: bool) -> None:
+        self._entry = msgspec.structs.replace(self._entry, draining=draining)
+        self._keeper.tell(self._entry)
+        self._atlas.learn_hosts(self._coordination.hosts())
 
     def close(self) -> None:
         """End; nothing of ours runs any more. The membership ends by itself, if nobody comes back.
@@ -169,13 +200,13 @@ class Cluster:
         self._check_target(request)
         record = self._store.get(request.user_id)
         place = self._atlas.place(request.user_id)
-        if place is not None and place.state is State.MOVING and place.host == member.host:
-            raise Unavailable(f"{request.user_id} moves to {place.target}", retry_after=2)
+        if place is not None and self._is_leaving(place):
+            raise Unavailable(f"{request.user_id} moves to {place.target}", retry_after=1)
         new = isinstance(request, InitInstance)
         broken = new and place is not None and place.problem is not None
-        if record is not None and record.incarnation == member.incarnation and not broken:
-            return False
-        if record is None and not new and (place is None or place.state is State.PURGED):
+        here = record is not None and record.incarnation == member.incarnation and not broken
+        unknown = place is None or place.state is State.PURGED
+        if here or isinstance(request, VerifyReplica) or (record is None and not new and unknown):
             return False
 
         def then(error: PblmError | None) -> None:
@@ -203,6 +234,13 @@ class Cluster:
             case InstanceRenamed(user_id=user_id, to=to):
                 self._steward.mirror(to)
                 self._steward.purge(user_id)
+
+    def _is_leaving(self, place: Place) -> bool:
+        """Whether the user is being handed over to another host, which is there."""
+        host, target = self._atlas.host, place.target
+        if place.state is not State.MOVING or target is None:
+            return False
+        return place.host == host or (target != host and target in self._atlas.hosts())
 
     def _check_target(self, request: UserRequest) -> None:
         """Nobody's data are put in the place of somebody who is on another host."""

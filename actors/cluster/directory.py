@@ -63,6 +63,10 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     """The epoch it began with; what is older in the replica was somebody else's."""
     target: str | None = None
     """Who is to take it, while it is moving."""
+    source: str | None = None
+    """Who hands it over, and has its data until the target has claimed it."""
+    digest: str | None = None
+    """SHA-256 of the database that is handed over."""
     identity: str | None = None
     """What tells its database from every other one; None until it has run once."""
     version: str | None = None

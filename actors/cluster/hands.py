@@ -13,7 +13,7 @@ from typing import Protocol
 from actors import proc
 from actors.data.orders import LetUserGo, Order, TakeUser
 from actors.data.ownership import let_go
-from actors.data.transfers import take_in
+from actors.data.transfers import take_in, take_over
 from actors.facts import Reply
 from actors.services import Services
 from actors.status import StatusKeeper
@@ -71,7 +71,7 @@ class EarlyHands:
         """See :class:`Hands`."""
         keeper = StatusKeeper(order.user_id, self._services)
         if keeper.known:
-            keeper.note_strictly(epoch=order.epoch, incarnation=order.incarnation)
+            take_over(order, keeper)
         else:
             take_in(order, self._services)
 

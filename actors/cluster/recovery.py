@@ -9,13 +9,14 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from actors.backups.archive import unpack
 from actors.backups.catalogue import Catalogue
-from actors.backups.snapshot import MANIFEST
+from actors.backups.snapshot import MANIFEST, sha256_of
 from actors.cluster.directory import Place
 from actors.data import contents
 from actors.data.database import UserDataError
@@ -37,6 +38,16 @@ class RecoveryFailed(Exception):
     """Nothing could be used; says what was tried."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drill:
+    """What a trial restore has brought."""
+
+    generation: str
+    size: int
+    """In bytes."""
+    rows: int
+
+
 class Recovery:
     """Used from threads that may wait."""
 
@@ -52,11 +63,11 @@ class Recovery:
 
     def restore(self, user_id: str, place: Place) -> Path:
         """Return a directory with the user's data; raises :class:`RecoveryFailed`."""
-        draft, problems = self._layout.control / "drafts" / f"{directory_name(user_id)}-claimed", []
+        problems: list[str] = []
         try:
+            draft = self._draft(user_id)
             for source, at in self._sources(user_id, place):
-                shutil.rmtree(draft, ignore_errors=True)
-                make_private_directory(draft)
+                draft = self._draft(user_id)
                 try:
                     if self._rewind.put_together(source, at, draft, check="quick"):
                         self._rewind.add_files(user_id, draft)
@@ -67,6 +78,50 @@ class Recovery:
             return self._from_backup(user_id, draft, problems)
         except (BackupError, OSError) as error:
             raise RecoveryFailed(f"{error}") from error
+
+    def receive(self, user_id: str, place: Place) -> Path:
+        """Return a directory with exactly the data that were handed over.
+
+        Raises :class:`RecoveryFailed` when what the replica has is anything else.
+        """
+        draft = self._draft(user_id)
+        generation, _ = next(self._sources(user_id, place), (None, None))
+        if generation is None:
+            raise RecoveryFailed("there is no replica")
+        try:
+            if not self._rewind.put_together(generation, None, draft, check="quick"):
+                raise RecoveryFailed(f"{generation} is empty")
+            self._rewind.add_files(user_id, draft)
+            if sha256_of(draft / "data.db") != place.digest:
+                raise RecoveryFailed(f"{generation} is not what was handed over")
+        except (PblmError, OSError) as error:
+            raise RecoveryFailed(f"{error}") from error
+        return draft
+
+    def drill(self, user_id: str, place: Place) -> Drill:
+        """Restore the newest that there is, check it as a whole, and remove it again.
+
+        Raises :class:`RecoveryFailed`.
+        """
+        draft = self._draft(user_id, "drill")
+        try:
+            for generation, _ in self._sources(user_id, place):
+                if self._rewind.put_together(generation, None, draft, check="full"):
+                    rows = contents.count_rows(draft)
+                    size = (draft / "data.db").stat().st_size
+                    return Drill(generation=generation, size=size, rows=rows)
+                break
+        except (PblmError, UserDataError, OSError) as error:
+            raise RecoveryFailed(f"{error}") from error
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+        raise RecoveryFailed("there is no replica")
+
+    def _draft(self, user_id: str, purpose: str = "claimed") -> Path:
+        draft = self._layout.control / "drafts" / f"{directory_name(user_id)}-{purpose}"
+        shutil.rmtree(draft, ignore_errors=True)
+        make_private_directory(draft)
+        return draft
 
     def _sources(self, user_id: str, place: Place) -> Iterator[tuple[str, datetime | None]]:
         """Yield generation and moment, the newest first; no epoch that was never durable."""

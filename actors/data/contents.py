@@ -118,6 +118,17 @@ def quick_check(data: Path) -> None:
         raise UserDataError(str(found))
 
 
+def count_rows(data: Path) -> int:
+    """Return how many rows all tables of the database in ``data`` have together."""
+    with reading(data) as database:
+        tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        counts = (
+            database.execute(f"SELECT count(*) FROM {quoted(name)}").fetchone()[0]
+            for (name,) in tables
+        )
+        return sum(counts)
+
+
 def file_references(data: Path) -> Iterator[FileReference]:
     """Yield every file that a record of the database in ``data``, a copy, says it has."""
     with reading(data) as database:

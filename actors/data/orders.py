@@ -64,6 +64,8 @@ class TakeUser(Order):
     binary: str | None = None
     created_at: datetime | None = None
     wanted: bool = True
+    resume: bool = False
+    """Somebody stopped for a move that came to nothing is to run again."""
     deleted_at: datetime | None = None
 
 
@@ -72,3 +74,15 @@ class LetUserGo(Order):
     """The user is another host's: end its process, set its data aside, and forget it."""
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandStill(Order):
+    """Have the process ended, for a move. Answered when it is gone."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disown(Order):
+    """Start it no more under the membership that it was claimed under."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from actors.data import belongings
-from actors.data.orders import AdoptData, TakeUser
+from actors.data.orders import AdoptData, Disown, TakeUser
 from actors.data.ownership import finish_rename
 from actors.facts import Cloned, Reply
 from actors.services import Services
@@ -15,6 +15,9 @@ from bus.answers import ErrorAnswer, InstanceAnswer
 from bus.errors import Conflict, PblmError
 from bus.requests import CloneInstance
 from bus.states import Desired, Status
+
+NOBODY = 0
+"""No membership: etcd's revisions begin with 1."""
 
 
 class Transfers:
@@ -132,3 +135,14 @@ def take_in(order: TakeUser, services: Services) -> InstanceAnswer:
     created_at = order.created_at or keeper.record.created_at
     keeper.note(created_at=created_at, deleted_at=order.deleted_at)
     return InstanceAnswer(instance=keeper.instance)
+
+
+def take_over(order: TakeUser | Disown, keeper: StatusKeeper) -> None:
+    """Write down whose the data of somebody who is known here are. Strict."""
+    match order:
+        case Disown():
+            keeper.note_strictly(incarnation=NOBODY)
+        case TakeUser(epoch=epoch, incarnation=incarnation):
+            if order.resume:
+                keeper.want(Desired.RUNNING)
+            keeper.note_strictly(epoch=epoch, incarnation=incarnation)

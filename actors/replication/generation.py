@@ -94,6 +94,12 @@ class LocalState:
             return any(file.stat().st_mtime >= moment for file in files)
         return False
 
+    def last_change(self) -> str | None:
+        """The name of the file with the last changes that Litestream has copied; None: none."""
+        with contextlib.suppress(OSError):
+            return max(os.listdir(self.meta / "ltx" / "0"), default=None)
+        return None
+
     def forget(self) -> None:
         """Forget everything; the replica itself stays."""
         if self.folder.exists():

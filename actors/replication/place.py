@@ -52,6 +52,15 @@ class Place:
             pages = obstore.list(self._store, prefix=f"{user}/{generation}")
             return max((each["last_modified"] for page in pages for each in page), default=None)
 
+    def has_change(self, user: str, generation: str, name: str) -> bool:
+        """Whether a file of changes is there, by the name that it has on the host."""
+        with _failures():
+            try:
+                obstore.head(self._store, f"{user}/{generation}/ltx/0/{name}")
+            except FileNotFoundError:
+                return False
+            return True
+
     def files(self, user: str) -> set[str]:
         """Which of the user's uploaded files are there, relative to the data directory."""
         with _failures():

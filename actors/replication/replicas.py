@@ -74,15 +74,23 @@ class Replicas:
         Whatever is there is that: Litestream sends it first, at once or not at all. Not in an
         actor. Raises :class:`BackupError`.
         """
-        from actors.replication.place import Place  # obstore is there where it is wanted only
-
         generation = self.state(record.user_id).current()
         if generation is None or generation.epoch != record.epoch:
             return False
         user = directory_name(record.user_id)
-        if self._place is None:
-            self._place = Place(self._settings)
-        return self._place.written_at(user, generation.name) is not None
+        return self._opened().written_at(user, generation.name) is not None
+
+    def is_complete(self, record: Record) -> bool:
+        """Whether the last change that was copied here has arrived where the replica is.
+
+        Its process has ended. Not in an actor. Raises :class:`BackupError`.
+        """
+        state = self.state(record.user_id)
+        generation, last = state.current(), state.last_change()
+        if generation is None or last is None:
+            return False
+        user = directory_name(record.user_id)
+        return self._opened().has_change(user, generation.name, last)
 
     def replaced(self, user_id: str) -> bool:
         """Whether another file has taken the place of the database that is copied.
@@ -105,9 +113,14 @@ class Replicas:
         Not in an actor. Raises :class:`InvalidBackup` where there is no such moment,
         :class:`BackupError` where it cannot be had now.
         """
+        Rewind(self._settings, self._layout, self._opened()).take_out(user_id, at, target)
+
+    def _opened(self) -> Place:
         from actors.replication.place import Place  # obstore is there where it is wanted only
 
-        Rewind(self._settings, self._layout, Place(self._settings)).take_out(user_id, at, target)
+        if self._place is None:
+            self._place = Place(self._settings)
+        return self._place
 
     def _continued(self, state: LocalState, record: Record, found: int | None) -> Generation:
         assert self._settings.replica_url is not None

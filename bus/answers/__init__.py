@@ -12,7 +12,13 @@ from bus.answers.backups import (
     BackupsAnswer,
 )
 from bus.answers.base import Answer
-from bus.answers.cluster import ClusterAnswer, ClusterHost
+from bus.answers.cluster import (
+    ClusterAnswer,
+    ClusterHost,
+    DrillAnswer,
+    MovesAnswer,
+    PlaceAnswer,
+)
 from bus.answers.error import ErrorAnswer
 from bus.answers.instances import InstanceAnswer, InstancesAnswer
 from bus.answers.logs import LogAnswer
@@ -42,6 +48,9 @@ AnyAnswer = (
     | BackupFileAnswer
     | BackupsAnswer
     | ClusterAnswer
+    | DrillAnswer
+    | MovesAnswer
+    | PlaceAnswer
 )
 
 __all__ = [
@@ -52,6 +61,7 @@ __all__ = [
     "BackupsAnswer",
     "ClusterAnswer",
     "ClusterHost",
+    "DrillAnswer",
     "ErrorAnswer",
     "EventsAnswer",
     "FleetAnswer",
@@ -63,6 +73,8 @@ __all__ = [
     "InstancesAnswer",
     "LogAnswer",
     "MetadataAnswer",
+    "MovesAnswer",
+    "PlaceAnswer",
     "ReplicaAnswer",
     "ReplicaGeneration",
     "RevokedAnswer",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 
 from bus.answers.base import Answer
@@ -40,3 +42,36 @@ class ClusterAnswer(Answer, frozen=True, kw_only=True, tag=True):
     """How many places are in each state."""
     problems: dict[str, str]
     """Users that a person has to look after, and why."""
+
+
+class PlaceAnswer(Answer, frozen=True, kw_only=True, tag=True):
+    """Where a user is."""
+
+    user_id: str
+    host: str
+    epoch: int
+    """How often the user has changed its owner, and one more."""
+    state: str
+    """`running`, `stopped`, `restoring` or `moving`."""
+    address: str | None
+    """Where its PocketBase listens, while it runs."""
+
+
+class MovesAnswer(Answer, frozen=True, kw_only=True, tag=True):
+    """Whom a host hands over from now on, a few at a time."""
+
+    users: list[str]
+
+
+class DrillAnswer(Answer, frozen=True, kw_only=True, tag=True):
+    """What was restored from a user's replica, and found well."""
+
+    user_id: str
+    generation: str
+    """Which part of the replica it came from."""
+    database_bytes: int
+    rows: int
+    """In all tables together."""
+    seconds: float
+    """How long it took."""
+    at: datetime

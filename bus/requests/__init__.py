@@ -28,7 +28,13 @@ from bus.requests.backups import (
     UndoRestore,
 )
 from bus.requests.base import Request, UserRequest
-from bus.requests.cluster import GetCluster
+from bus.requests.cluster import (
+    DrainHost,
+    GetCluster,
+    MoveInstance,
+    RebalanceHost,
+    VerifyReplica,
+)
 from bus.requests.instances import MAX_PAGE, GetInstance, InitInstance, ListInstances, StopInstance
 from bus.requests.logs import MAX_LOG_CURSOR, MAX_LOG_LINES, MAX_LOG_WAIT, ReadLog
 from bus.requests.manager import GetEvents, GetHealth
@@ -87,6 +93,10 @@ AnyRequest = (
     | RestoreBackup
     | UndoRestore
     | GetCluster
+    | DrainHost
+    | MoveInstance
+    | RebalanceHost
+    | VerifyReplica
 )
 
 __all__ = [
@@ -104,6 +114,7 @@ __all__ = [
     "CreateBackup",
     "DeleteBackup",
     "DeleteInstance",
+    "DrainHost",
     "FetchBackup",
     "FindBackup",
     "FindHost",
@@ -123,11 +134,13 @@ __all__ = [
     "ListBackups",
     "ListInstances",
     "MintToken",
+    "MoveInstance",
     "ProveBackup",
     "PutBackupPolicy",
     "PutMetadata",
     "PutSleepPolicy",
     "ReadLog",
+    "RebalanceHost",
     "RenameInstance",
     "Request",
     "RestoreBackup",
@@ -139,6 +152,7 @@ __all__ = [
     "UndoRestore",
     "UpgradeInstance",
     "UserRequest",
+    "VerifyReplica",
     "WakeHost",
     "WakeInstance",
 ]

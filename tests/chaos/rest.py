@@ -1,4 +1,4 @@
-"""A client of a JSON API on loopback."""
+"""A client of a JSON API, on loopback if nothing else is said."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from typing import Any
 class Rest:
     """One connection that is kept. Not for sharing between threads."""
 
-    def __init__(self, port: int, *, timeout: float = 10.0, token: str = "") -> None:
+    def __init__(
+        self, port: int, *, timeout: float = 10.0, token: str = "", host: str = "127.0.0.1"
+    ) -> None:
         self.port = port
         self._headers = {"Content-Type": "application/json"}
         if token:
             self._headers["Authorization"] = token
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+        self._connection = http.client.HTTPConnection(host, port, timeout=timeout)
 
     def call(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
         """Return the HTTP status and the body; raise ConnectionError when there is no answer."""

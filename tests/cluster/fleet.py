@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import tempfile
 from collections.abc import Iterator
@@ -35,6 +36,8 @@ class Fleet:
         for manager in self.hosts.values():
             manager.start()
         self.await_hosts(*self.hosts)
+        for name in self.hosts:
+            eventually(functools.partial(self.serves, name), f"{name} serves")
 
     def await_hosts(self, *names: str) -> None:
         """Return when exactly these are there."""
@@ -45,6 +48,10 @@ class Fleet:
         capacities = dict.fromkeys(self.hosts, 100)
         names = (f"{word}{number}" for number in itertools.count())
         return next(name for name in names if choose(name, capacities) == host)
+
+    def serves(self, host: str) -> bool:
+        """Whether it knows whose the users are that are here."""
+        return self.kept(host) is not None
 
     def kept(self, host: str) -> int | None:
         """How many users are in the host's own registry; None while it does not know itself."""
@@ -59,6 +66,10 @@ class Fleet:
         seen = self.agreed.read(user_id)
         assert seen is not None, f"{user_id} has no place"
         return seen.place
+
+    def is_on(self, user_id: str, host: str) -> bool:
+        """Whether the host owns the user."""
+        return self.place(user_id).host == host
 
     def runs_on(self, user_id: str, *hosts: str) -> bool:
         """Whether the user runs on one of the hosts, as far as they have agreed."""

@@ -26,7 +26,7 @@ class Rows:
     def __init__(self, instance: Json) -> None:
         self._user = instance["user_id"]
         self._port = instance["port"]
-        self._token = provide(str(POCKETBASE), instance)
+        self.token = provide(str(POCKETBASE), instance)
         self.written = 0
 
     @classmethod
@@ -34,12 +34,12 @@ class Rows:
         """Go on where the instance is now."""
         rows = cls.__new__(cls)
         rows._user, rows._port = former._user, instance["port"]
-        rows._token, rows.written = former._token, former.written
+        rows.token, rows.written = former.token, former.written
         return rows
 
     def write(self, count: int) -> None:
         """Write so many more; each is acknowledged."""
-        rest = Rest(self._port, token=self._token, timeout=PATIENCE)
+        rest = Rest(self._port, token=self.token, timeout=PATIENCE)
         for _ in range(count):
             self.written += 1
             note = {

@@ -1,0 +1,91 @@
+"""A user is handed over from host to host, while it writes."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from typing import TypeVar
+
+import pytest
+
+from actors.layout import directory_name
+from bus.answers import Answer, DrillAnswer, MovesAnswer, PlaceAnswer
+from bus.client import BusClient
+from bus.errors import BackupError
+from bus.requests import DrainHost, MoveInstance, Request, VerifyReplica
+from tests.cluster.client import Client
+from tests.cluster.fleet import Fleet, fleet_of
+from tests.cluster.rows import Rows, copied, numbers_at
+from tests.etcd import Etcd as Engine
+from tests.house.manager import Manager
+from tests.house.surroundings import PATIENCE, eventually
+
+A = TypeVar("A", bound=Answer)
+
+
+@pytest.fixture(scope="module")
+def fleet(engine: Engine) -> Iterator[Fleet]:
+    """Return two hosts."""
+    with fleet_of(engine, 2, cluster_ttl=20, cluster_margin=4) as made:
+        made.start()
+        yield made
+        for manager in made.hosts.values():
+            manager.stop()
+
+
+def ask(manager: Manager, request: Request, answer: type[A]) -> A:
+    """Ask a host over its command socket."""
+    with BusClient(manager.settings.command_endpoint) as bus:
+        return bus.ask(request, answer, timeout=2 * PATIENCE)
+
+
+def test_nothing_that_was_acknowledged_is_lost_by_a_move(fleet: Fleet) -> None:
+    """There and back, under writes: one owner at a time, and every acknowledged row is there."""
+    h1, h2 = fleet.hosts["h1"], fleet.hosts["h2"]
+    alice = fleet.named("h1", "alice")
+    rows = Rows(h1.api.run(alice))
+    client = Client(fleet.agreed, alice, rows.token)
+    client.start()
+    eventually(lambda: len(client.acks) > 20, "it writes")
+    there = ask(h1, MoveInstance(user_id=alice, host="h2"), PlaceAnswer)
+    assert (there.host, there.epoch, there.state) == ("h2", 2, "running")
+    eventually(lambda: client.acks[-1].epoch == 2, "it writes there")
+    back = ask(h2, MoveInstance(user_id=alice, host="h1"), PlaceAnswer)
+    assert (back.host, back.epoch) == ("h1", 3)
+    eventually(lambda: client.acks[-1].epoch == 3, "it writes here again")
+    client.close()
+    assert client.overlaps() == []
+    found = set(numbers_at(fleet.place(alice)))
+    assert {ack.number for ack in client.acks} <= found
+
+
+def test_a_drained_host_has_nobody(fleet: Fleet) -> None:
+    """Those who run go on elsewhere, those who stand still go too; then it takes some again."""
+    h1 = fleet.hosts["h1"]
+    bob, carol = fleet.named("h1", "bob"), fleet.named("h1", "carol")
+    h1.api.run(bob)
+    h1.api.run(carol)
+    h1.api.stop(carol)
+    going = ask(h1, DrainHost(host="h1"), MovesAnswer)
+    assert set(going.users) >= {bob, carol}
+    for user in going.users:
+        eventually(functools.partial(fleet.is_on, user, "h2"), f"{user} has gone")
+    fleet.await_run(bob, "h2")
+    assert not fleet.place(carol).wanted
+    eventually(lambda: fleet.kept("h1") == 0, "it has let go of all")
+    assert ask(h1, DrainHost(host="h1", off=True), MovesAnswer).users == []
+
+
+def test_a_replica_is_tried(fleet: Fleet) -> None:
+    """What a restore would bring is counted; a damaged one is told."""
+    h2 = fleet.hosts["h2"]
+    dora = fleet.named("h2", "dora")
+    rows = Rows(h2.api.run(dora))
+    rows.write(5)
+    eventually(lambda: copied(fleet.replica, dora) == 5, "the rows are in the replica")
+    drill = ask(h2, VerifyReplica(user_id=dora), DrillAnswer)
+    assert drill.rows > 5
+    for file in (fleet.replica / directory_name(dora)).rglob("*.ltx"):
+        file.write_bytes(file.read_bytes()[:-200])
+    with pytest.raises(BackupError, match="cannot be restored"):
+        ask(h2, VerifyReplica(user_id=dora), DrillAnswer)
