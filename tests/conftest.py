@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -15,8 +16,13 @@ def pytest_configure(config: pytest.Config) -> None:
     pytest shares one among all runs of a user and clears away what the fourth-last has left, also
     while that one still runs.
     """
-    if config.option.basetemp is None and not hasattr(config, "workerinput"):
+    if hasattr(config, "workerinput"):
+        return
+    if config.option.basetemp is None:
         config.option.basetemp = tempfile.mkdtemp(prefix="pblm-tests-")
+    # Two hundred managers are launched: each would compile everything where nothing may be kept.
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
+        os.environ["PYTHONPYCACHEPREFIX"] = f"{config.option.basetemp}/bytecode"
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
