@@ -367,6 +367,7 @@ def _layout(settings: Settings) -> Layout:
         backups_path=settings.backup_path,
         address=settings.cluster_address if clustered else LOOPBACK,
         host=settings.cluster_host if clustered else None,
+        door=settings.public_url,
     )
 
 

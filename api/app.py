@@ -13,6 +13,7 @@ from api.access import AccessResource
 from api.backups import add_backups
 from api.cluster import ClusterResource
 from api.dashboard.resource import DashboardResource
+from api.door import DoorResource
 from api.fleet import FleetResource, HealthResource
 from api.guard import Guard
 from api.logs import LogResource
@@ -67,6 +68,7 @@ def _add_calls_about_a_user(app: App, bus: BusClient, settings: Settings, metric
     sleep = SleepResource(bus, init_wait=init_wait, stop_wait=stop_wait, waiting=waiting)
     app.add_route("/api/users/{user_id}/sleep", sleep, suffix="sleep")
     app.add_route("/api/users/{user_id}/wake", sleep, suffix="wake")
+    app.add_route("/api/users/{user_id}/door", DoorResource(bus), suffix="user")
     access = AccessResource(bus)
     app.add_route("/api/users/{user_id}/pb_token", access, suffix="token")
     app.add_route("/api/users/{user_id}/revoke_tokens", access, suffix="revoke")
@@ -85,6 +87,7 @@ def _add_calls_about_a_user(app: App, bus: BusClient, settings: Settings, metric
 
 def _add_calls_about_all(app: App, bus: BusClient, metrics: Metrics) -> None:
     app.add_route("/api/fleet", MonitorResource(bus), suffix="fleet")
+    app.add_route("/api/door", DoorResource(bus), suffix="all")
     app.add_route("/api/rollout", RolloutResource(bus))
     app.add_route("/api/cluster", ClusterResource(bus))
     app.add_route("/api/pb_instances", FleetResource(bus))

@@ -20,6 +20,7 @@ from bus.peers.messages import Answered, Call, Moved, Outcome, PeerReply, Silenc
 from bus.requests import (
     CloneInstance,
     FindBackup,
+    GetDoorUse,
     GetHistory,
     GetInstance,
     GetMetadata,
@@ -37,6 +38,7 @@ READS = (
     GetInstance,
     GetMetadata,
     GetSleep,
+    GetDoorUse,
     GetUsage,
     GetHistory,
     GetReplica,

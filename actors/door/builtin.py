@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from actors.door.config import WAKE_SOCKET
@@ -73,13 +73,9 @@ class Builtin:
     def remove(self, label: str) -> None:
         """It finds nobody there, and asks."""
 
-    def activity(self) -> Mapping[str, DoorActivity]:
+    def activity(self, labels: Collection[str]) -> Mapping[str, DoorActivity]:
         """Nothing is counted: what comes through it is seen by its connections."""
         return {}
-
-    def running(self, label: str) -> int:
-        """Nothing is counted."""
-        return 0
 
     def clean_up(self) -> None:
         """Remove the sign that it is up."""

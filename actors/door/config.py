@@ -8,18 +8,20 @@ counted, and whoever has not asks to have the instance woken.
 from __future__ import annotations
 
 import resource
+from itertools import pairwise
 
+from bus.door import BOUNDS
 from bus.settings import Settings
 
 MAP, SOCKET, WAKE_SOCKET, SCRIPT = "users.map", "door.sock", "wake.sock", "wake.lua"
 """The files in the door's directory, which HAProxy runs in."""
-REMEMBERED = 86_400
-"""Seconds for which the activity of a user is remembered."""
+REMEMBERED = 600
+"""Seconds for which the activity of a user is remembered: it is read every few seconds."""
 UNKNOWN_FOR = 5
 """Seconds for which a label that is nobody's is answered without asking the manager."""
-STORED = (
-    "conn_cur,http_req_cnt,http_req_rate(10s),http_err_cnt,http_fail_cnt,bytes_in_cnt,bytes_out_cnt"
-)
+WAITED = len(BOUNDS) + 1
+"""The counter, behind those of the latencies, of the requests that found nobody awake."""
+STORED = f"conn_cur,http_req_cnt,http_req_rate(10s),http_err_cnt,http_fail_cnt,gpc({WAITED + 1})"
 """What is counted of each user."""
 MOST_CONNECTIONS = 10_000
 SUPERUSERS = "(_superusers|pbc_3142635823)"
@@ -55,7 +57,7 @@ defaults
 """
 _TABLES = """
 backend activity
-    stick-table type string len 63 size 200k expire {remembered}s store {stored}
+    stick-table type string len 63 size 100k expire {remembered}s store {stored}
 backend sources
     stick-table type ipv6 size 100k expire 1m store gpc0,gpc0_rate(10s)
 backend unknown
@@ -70,6 +72,7 @@ frontend door
     acl user_host_2 var(txn.label) -m reg ^[a-z0-9][a-z0-9-]{{0,62}}$
     {absent} unless user_host user_host_2
     http-request track-sc0 var(txn.label) table activity
+    http-request set-var(txn.began) date(0,us)
     {busy} if {{ sc_http_req_rate(0) gt {requests} }}
     {busy} if {{ sc_conn_cur(0) gt {connections} }}
     {large} if {{ req.hdr_val(content-length) gt {body} }}
@@ -83,12 +86,14 @@ frontend door
     http-request track-sc1 src table sources if asleep
     http-request sc-inc-gpc0(1) if asleep
     {busy} if asleep {{ sc_gpc0_rate(1) gt {wakes} }}
+    http-request sc-inc-gpc({waited},0) if asleep
     http-request lua.wake if asleep
     http-request track-sc2 var(txn.label) table unknown if {{ var(txn.refused) -m int 404 }}
     http-request sc-inc-gpc0(2) if {{ var(txn.refused) -m int 404 }}
     {absent} if {{ var(txn.refused) -m int 404 }}
     {later} if {{ var(txn.refused) -m found }}
-    default_backend instances
+    http-response set-var(txn.took) date(0,us),sub(txn.began)
+{latencies}    default_backend instances
 
 backend instances
     http-request set-dst ipv4(127.0.0.1)
@@ -125,12 +130,22 @@ def configuration(settings: Settings) -> str:
             body=settings.door_body_mib * 1024 * 1024,
             scheme="https" if secure else "http",
             superusers=_superusers(settings),
+            waited=WAITED,
+            latencies=_latencies(),
             absent=_answer(404, "There is no such instance."),
             busy=_answer(429, "Too many requests.", again="10"),
             large=_answer(413, "The body is too large."),
             later=_answer(503, "The instance cannot be started now.", again="%[var(txn.again)]"),
         )
     )
+
+
+def _latencies() -> str:
+    """Count each answer where its time belongs: in microseconds, from the request to its head."""
+    edges = [0, *(round(1_000_000 * bound) for bound in BOUNDS)]
+    ranges = [*(f"{low}:{high - 1}" for low, high in pairwise(edges)), f"{edges[-1]}:"]
+    rule = "    http-response sc-inc-gpc({},0) if {{ var(txn.took) -m int {} }}\n"
+    return "".join(rule.format(number, took) for number, took in enumerate(ranges))
 
 
 def _account(settings: Settings) -> str:

@@ -8,14 +8,25 @@ from collections.abc import Callable
 import pykka
 
 from actors.capability import Capability, end
+from actors.door.book import DoorBook
 from actors.door.engines import make_engine
 from actors.door.porter import PorterDoor
+from actors.door.saving import memory_saved, read_door
 from actors.facts import Asked, Reply
 from actors.services import Services
-from bus.answers import ErrorAnswer
+from bus.answers import Answer, DoorAnswer, DoorUseAnswer, ErrorAnswer
 from bus.errors import InternalError, NotFound, PblmError
 from bus.labels import is_hashed, label_of, user_of
-from bus.requests import FindHost, GetInstance, Request, WakeHost, WakeInstance
+from bus.requests import (
+    FindHost,
+    GetDoor,
+    GetDoorUse,
+    GetInstance,
+    Request,
+    WakeHost,
+    WakeInstance,
+)
+from bus.states import Status
 
 log = logging.getLogger(__name__)
 
@@ -23,9 +34,10 @@ log = logging.getLogger(__name__)
 class Doorman(pykka.ThreadingActor):
     """Knows the users by their host labels."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, book: DoorBook) -> None:
         super().__init__()
         self._services = services
+        self._book = book
         self._hashed: dict[str, str] = {}
 
     def on_receive(self, message: object) -> None:
@@ -35,6 +47,10 @@ class Doorman(pykka.ThreadingActor):
                 self._pass_on(label, lambda user_id: WakeInstance(user_id=user_id), reply)
             case Asked(request=FindHost(label=label), reply=reply):
                 self._pass_on(label, lambda user_id: GetInstance(user_id=user_id), reply)
+            case Asked(request=GetDoor(limit=limit), reply=reply):
+                reply(self._all(limit))
+            case Asked(request=GetDoorUse(user_id=user_id), reply=reply):
+                reply(self._one(user_id))
             case _:
                 log.error("doorman: not understood: %r", message)
 
@@ -47,6 +63,21 @@ class Doorman(pykka.ThreadingActor):
         except Exception as bug:
             log.exception("doorman: a bug")
             reply(ErrorAnswer.of(InternalError(f"The request failed by a bug: {bug!r}")))
+
+    def _all(self, limit: int) -> DoorAnswer:
+        asleep = self._services.store.total(Status.HIBERNATED)
+        return DoorAnswer(
+            door=self._services.settings.door,
+            use=self._book.all(),
+            asleep=asleep,
+            memory_saved_bytes=memory_saved(self._services, asleep),
+            users=self._book.busiest(limit),
+        )
+
+    def _one(self, user_id: str) -> Answer:
+        if self._services.store.get(user_id) is None:
+            return ErrorAnswer.of(NotFound(f"No PocketBase instance for user {user_id}"))
+        return DoorUseAnswer(use=self._book.use(user_id))
 
     def _user_of(self, label: str) -> str:
         """Return the user; raise :class:`NotFound` when it is nobody's label."""
@@ -69,9 +100,14 @@ def make_doorman(services: Services) -> Capability:
     Raises :class:`SettingsError` when there is to be one and cannot.
     """
     engine = make_engine(services.settings, services.layout)
-    door = None if engine is None else PorterDoor(services, engine)
+    book = DoorBook(services.metrics, services.clock.now)
+    door = None if engine is None else PorterDoor(services, engine, book)
     services.routes.serve(door)
-    doorman = Doorman.start(services)
+    doorman = Doorman.start(services, book)
+    services.metrics.read_door(
+        lambda: read_door(services, book),
+        per_instance=services.settings.metrics_per_instance == "on",
+    )
 
     def close() -> None:
         end(doorman)
@@ -79,4 +115,9 @@ def make_doorman(services: Services) -> Capability:
         if door is not None:
             door.close()
 
-    return Capability(owner=doorman, requests=(WakeHost, FindHost), close=close)
+    return Capability(
+        owner=doorman,
+        requests=(WakeHost, FindHost, GetDoor, GetDoorUse),
+        hear=book.hear,
+        close=close,
+    )

@@ -8,7 +8,7 @@ import importlib.util
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Protocol
@@ -54,11 +54,8 @@ class Engine(Protocol):
     def remove(self, label: str) -> None:
         """Have no route for the label."""
 
-    def activity(self) -> Mapping[str, DoorActivity]:
-        """What was asked for lately, by label."""
-
-    def running(self, label: str) -> int:
-        """How many requests for the label are under way."""
+    def activity(self, labels: Collection[str]) -> Mapping[str, DoorActivity]:
+        """What was asked for lately, of these labels."""
 
     def clean_up(self) -> None:
         """Remove what it leaves behind when it has ended."""

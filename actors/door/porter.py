@@ -16,6 +16,7 @@ import msgspec
 import pykka
 
 from actors.capability import end
+from actors.door.book import DoorBook
 from actors.door.engines import Engine
 from actors.door.routes import Busy, DoorActivity
 from actors.proc import ExitStatus, ProcessIdentity
@@ -28,6 +29,8 @@ SETTLE = 0.005
 """Seconds after which whoever had found a route has been counted."""
 POLL = 0.02
 """Seconds between two looks whether the door is up."""
+COUNT = 10.0
+"""Seconds between two counts of the requests."""
 LONGEST_START = 10.0
 LONGEST_END = 3.0
 """Seconds that the door gets to come up, and to end."""
@@ -70,7 +73,7 @@ class Closed:
 class Shut:
     """A route is there no more, and somebody wants to know who is inside."""
 
-    label: str
+    user_id: str
     report: Callable[[Busy], None]
 
 
@@ -78,7 +81,7 @@ class Shut:
 class InsideDue:
     """Whoever had found the route has been counted by now."""
 
-    label: str
+    user_id: str
     report: Callable[[Busy], None]
 
 
@@ -92,6 +95,11 @@ class Sampled:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookDue:
     """It is time to look whether the door is up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountDue:
+    """It is time to see how much was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,10 +119,15 @@ class Porter(pykka.ThreadingActor):
     """Owns the door's process. Nobody else's."""
 
     def __init__(
-        self, services: Services, engine: Engine, owned: Callable[[int | None], None]
+        self,
+        services: Services,
+        engine: Engine,
+        book: DoorBook,
+        owned: Callable[[int | None], None],
     ) -> None:
         """``owned`` is told the pid of the door's process, or None, whenever that changes."""
         super().__init__()
+        self._book = book
         self._owned = owned
         self._services = services
         self._engine = engine
@@ -123,7 +136,6 @@ class Porter(pykka.ThreadingActor):
         self._up = False
         self._started = 0.0
         self._failures = 0
-        self._users: dict[str, str] = {}
 
     def on_receive(self, message: object) -> None:
         """Take news of a route, or of the process."""
@@ -143,13 +155,15 @@ class Porter(pykka.ThreadingActor):
                 self._engine.remove(label)
             case Opened() | Closed():
                 pass  # the door is told all routes when it is up
-            case Shut(label=label, report=report):
-                self._shut(label, report)
-            case InsideDue(label=label, report=report):
-                running = self._engine.running(label) if self._up else 0
-                report(f"{running} requests are under way" if running else None)
+            case Shut(user_id=user_id, report=report):
+                self._shut(user_id, report)
+            case InsideDue(user_id=user_id, report=report):
+                report(self._inside(user_id) if self._up else None)
             case Sampled(report=report):
-                report(self._sample() if self._up else {})
+                report(self._sample())
+            case CountDue():
+                self._sample()
+                self._later(COUNT, CountDue())
             case LookDue():
                 self._look()
             case StartDue():
@@ -257,17 +271,29 @@ class Porter(pykka.ThreadingActor):
         self._failures += 1
         self._later(min(LONGEST_PAUSE, FIRST_PAUSE * 2**self._failures), StartDue())
 
-    def _shut(self, label: str, report: Callable[[Busy], None]) -> None:
+    def _shut(self, user_id: str, report: Callable[[Busy], None]) -> None:
         if not self._up:
             report(None)
             return
-        self._engine.remove(label)
-        self._later(SETTLE, InsideDue(label=label, report=report))
+        self._engine.remove(label_of(user_id))
+        self._later(SETTLE, InsideDue(user_id=user_id, report=report))
+
+    def _inside(self, user_id: str) -> Busy:
+        label = label_of(user_id)
+        seen = self._engine.activity([label]).get(label)
+        if seen is None:
+            return None
+        self._book.count(user_id, seen.counted)
+        return f"{seen.running} requests are under way" if seen.running else None
 
     def _sample(self) -> dict[str, DoorActivity]:
-        seen = self._engine.activity()
+        if not self._up:
+            return {}
         users = {label_of(user_id): user_id for user_id in self._services.routes.ports()}
-        return {users[label]: seen[label] for label in seen if label in users}
+        seen = self._engine.activity(users)
+        for label in seen:
+            self._book.count(users[label], seen[label].counted)
+        return {users[label]: seen[label] for label in seen}
 
     def _routes(self) -> dict[str, int]:
         routes = self._services.routes.ports()
@@ -299,11 +325,13 @@ class Porter(pykka.ThreadingActor):
 class PorterDoor:
     """The porter as everybody else knows it: told, never waited for."""
 
-    def __init__(self, services: Services, engine: Engine) -> None:
+    def __init__(self, services: Services, engine: Engine, book: DoorBook) -> None:
         self._pid: int | None = None
         self._counts = engine.counts
-        self._porter = Porter.start(services, engine, self._own)
+        self._porter = Porter.start(services, engine, book, self._own)
         self._porter.tell(Begin())
+        if engine.counts:
+            self._porter.tell(CountDue())
 
     def opened(self, user_id: str, port: int) -> None:
         """Requests for the user go to ``port`` from now on."""
@@ -315,7 +343,7 @@ class PorterDoor:
 
     def shut(self, user_id: str, report: Callable[[Busy], None]) -> None:
         """Nobody new comes in; ``report`` who is inside."""
-        if not self._tell(Shut(label=label_of(user_id), report=report)):
+        if not self._tell(Shut(user_id=user_id, report=report)):
             report(None)
 
     def sample(self, report: Callable[[Mapping[str, DoorActivity]], None]) -> None:

@@ -12,6 +12,21 @@ Busy = str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """Requests of one user, each number never less than before."""
+
+    requests: int = 0
+    errors: int = 0
+    """Answered with 4xx."""
+    failures: int = 0
+    """Answered with 5xx."""
+    waited: int = 0
+    """Those that found nobody awake."""
+    answers: tuple[int, ...] = ()
+    """How many took at most as long as each of :data:`bus.door.BOUNDS`; the last: longer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DoorActivity:
     """What the door knows of one user's requests."""
 
@@ -19,6 +34,8 @@ class DoorActivity:
     """Seconds since the last request began or ended."""
     running: int
     """Requests under way; an open event stream is one."""
+    counted: Counted
+    """All requests since the door was started."""
 
 
 class Door(Protocol):

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from actors.door.config import MAP, REMEMBERED
-from actors.door.routes import DoorActivity
+from actors.door.config import MAP, REMEMBERED, WAITED
+from actors.door.routes import Counted, DoorActivity
 
 TIMEOUT = 2.0
 """Seconds for an answer; it takes 0.1 ms."""
 _LARGEST_BATCH = 100
 """Changes in one command: its line has to fit into HAProxy's buffer (16 KiB)."""
 _NO_KEY = re.compile(r"(Key|entry) not found\.")
-_ROW = re.compile(r"key=(\S+) .*?exp=(\d+).*? conn_cur=(\d+)")
+_ROW = re.compile(r"key=(\S+) .*?exp=(\d+).*? (conn_cur=.*)")
+_NUMBER = re.compile(r"(\w+)(?:\(\d+\))?=(\d+)")
 
 
 class RuntimeSocket:
@@ -50,14 +51,17 @@ class RuntimeSocket:
         """Have no route for the label."""
         self._change(f"del map {MAP} {label}", absent=True)
 
-    def activity(self) -> dict[str, DoorActivity]:
-        """What was asked for lately, by label."""
-        return _rows(self._say("show table activity"))
+    def activity(self, labels: Collection[str]) -> dict[str, DoorActivity]:
+        """What was asked for lately, of these labels.
 
-    def running(self, label: str) -> int:
-        """How many requests for the label are under way."""
-        found = _rows(self._say(f"show table activity key {label}")).get(label)
-        return 0 if found is None else found.running
+        Never the whole table: it has a row for each name that a stranger has tried.
+        """
+        commands = [f"show table activity key {label}" for label in labels]
+        said = [
+            self._say(";".join(commands[first : first + _LARGEST_BATCH]))
+            for first in range(0, len(commands), _LARGEST_BATCH)
+        ]
+        return _rows("".join(said))
 
     def _change(self, command: str, *, absent: bool = False) -> None:
         said = self._say(command).strip()
@@ -76,7 +80,19 @@ class RuntimeSocket:
 
 
 def _rows(table: str) -> dict[str, DoorActivity]:
-    return {
-        label: DoorActivity(idle=max(0.0, REMEMBERED - int(left) / 1000), running=int(running))
-        for label, left, running in _ROW.findall(table)
-    }
+    return {label: _activity(int(left), row) for label, left, row in _ROW.findall(table)}
+
+
+def _activity(left: int, row: str) -> DoorActivity:
+    numbers = {name: int(number) for name, number in _NUMBER.findall(row)}
+    return DoorActivity(
+        idle=max(0.0, REMEMBERED - left / 1000),
+        running=numbers["conn_cur"],
+        counted=Counted(
+            requests=numbers["http_req_cnt"],
+            errors=numbers["http_err_cnt"],
+            failures=numbers["http_fail_cnt"],
+            waited=numbers[f"gpc{WAITED}"],
+            answers=tuple(numbers[f"gpc{number}"] for number in range(WAITED)),
+        ),
+    )

@@ -22,6 +22,7 @@ COMMANDS: dict[str, str] = {
     "sleep": "api.cli.sleep:sleep",
     "wake": "api.cli.sleep:wake",
     "why": "api.cli.sleep:why",
+    "door": "api.cli.door:door",
     "logs": "api.cli.logs:logs",
     "top": "api.cli.top:top",
     "events": "api.cli.events:events",

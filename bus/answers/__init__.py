@@ -19,6 +19,7 @@ from bus.answers.cluster import (
     MovesAnswer,
     PlaceAnswer,
 )
+from bus.answers.door import DoorAnswer, DoorUseAnswer
 from bus.answers.error import ErrorAnswer
 from bus.answers.instances import InstanceAnswer, InstancesAnswer
 from bus.answers.logs import LogAnswer
@@ -35,6 +36,8 @@ AnyAnswer = (
     | RevokedAnswer
     | MetadataAnswer
     | SleepAnswer
+    | DoorAnswer
+    | DoorUseAnswer
     | HealthAnswer
     | EventsAnswer
     | FleetAnswer
@@ -61,6 +64,8 @@ __all__ = [
     "BackupsAnswer",
     "ClusterAnswer",
     "ClusterHost",
+    "DoorAnswer",
+    "DoorUseAnswer",
     "DrillAnswer",
     "ErrorAnswer",
     "EventsAnswer",

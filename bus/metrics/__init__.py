@@ -7,6 +7,6 @@ mind has counted, and the two never meet. Two houses in one process have a regis
 from __future__ import annotations
 
 from bus.metrics.metrics import Metrics
-from bus.metrics.readings import FleetReading, InstanceReading
+from bus.metrics.readings import DoorReading, FleetReading, InstanceReading
 
-__all__ = ["FleetReading", "InstanceReading", "Metrics"]
+__all__ = ["DoorReading", "FleetReading", "InstanceReading", "Metrics"]

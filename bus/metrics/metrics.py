@@ -23,7 +23,8 @@ from prometheus_client.exposition import choose_encoder
 from bus.causes import Cause
 from bus.events import AnyEvent
 from bus.metrics.collector import FleetCollector
-from bus.metrics.readings import FleetReading
+from bus.metrics.door import DoorCollector
+from bus.metrics.readings import DoorReading, FleetReading
 from bus.requests import AnyRequest
 
 SECONDS_OF_A_START = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0, 60.0)
@@ -52,6 +53,7 @@ class Metrics:
         self._add_bus(registry)
         self._add_http(registry)
         self._add_backups(registry)
+        self._add_sleep(registry)
         self._make_all_series()
 
     def _add_starts(self, registry: CollectorRegistry) -> None:
@@ -182,6 +184,14 @@ class Metrics:
             registry=registry,
         )
 
+    def _add_sleep(self, registry: CollectorRegistry) -> None:
+        self.wake_seconds = Histogram(
+            "pblm_wake_duration_seconds",
+            "From the wish to wake an instance until it was Running.",
+            buckets=SECONDS_OF_A_START,
+            registry=registry,
+        )
+
     def _make_all_series(self) -> None:
         for result in ("started", "cancelled"):
             self.starts.labels(result, NO_CAUSE)
@@ -211,6 +221,10 @@ class Metrics:
     def read_fleet(self, read: Callable[[], FleetReading], *, per_instance: bool) -> None:
         """Have ``read`` called whenever the metrics are asked for, from any thread."""
         self._registry.register(FleetCollector(read, per_instance=per_instance))
+
+    def read_door(self, read: Callable[[], DoorReading], *, per_instance: bool) -> None:
+        """Have ``read`` called whenever the metrics are asked for, from any thread."""
+        self._registry.register(DoorCollector(read, per_instance=per_instance))
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """Return all metrics, and the content type they have, out of those that are accepted."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from bus.causes import Cause
+from bus.door import DoorUse
 from bus.states import Status
 from bus.usage import Usage
 
@@ -36,3 +37,17 @@ class FleetReading(msgspec.Struct, frozen=True, kw_only=True):
     mailboxes: dict[str, int]
     """How many messages wait in the mailbox of each actor."""
     instances: list[InstanceReading]
+
+
+class DoorReading(msgspec.Struct, frozen=True, kw_only=True):
+    """The door, and who slept."""
+
+    requests: int
+    errors: int
+    failures: int
+    waited: int
+    answers: tuple[int, ...]
+    """How many took at most as long as each of :data:`bus.door.BOUNDS`; the last: longer."""
+    asleep_seconds: float
+    memory_saved_bytes: int
+    users: dict[str, DoorUse]

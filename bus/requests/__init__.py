@@ -35,6 +35,7 @@ from bus.requests.cluster import (
     RebalanceHost,
     VerifyReplica,
 )
+from bus.requests.door import GetDoor, GetDoorUse
 from bus.requests.instances import MAX_PAGE, GetInstance, InitInstance, ListInstances, StopInstance
 from bus.requests.logs import MAX_LOG_CURSOR, MAX_LOG_LINES, MAX_LOG_WAIT, ReadLog
 from bus.requests.manager import GetEvents, GetHealth
@@ -68,6 +69,8 @@ AnyRequest = (
     | FindHost
     | SleepInstance
     | GetSleep
+    | GetDoor
+    | GetDoorUse
     | PutSleepPolicy
     | ListInstances
     | GetHealth
@@ -119,6 +122,8 @@ __all__ = [
     "FindBackup",
     "FindHost",
     "GetCluster",
+    "GetDoor",
+    "GetDoorUse",
     "GetEvents",
     "GetFleet",
     "GetHealth",

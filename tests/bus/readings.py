@@ -6,7 +6,8 @@ from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from bus.causes import Cause
-from bus.metrics import FleetReading, InstanceReading, Metrics
+from bus.door import DoorUse
+from bus.metrics import DoorReading, FleetReading, InstanceReading, Metrics
 from bus.states import Status
 from bus.usage import Usage
 from tests.bus.parts import NOW
@@ -48,6 +49,17 @@ FLEET = FleetReading(
             usage=None,
         ),
     ],
+)
+
+DOOR = DoorReading(
+    requests=100,
+    errors=5,
+    failures=1,
+    waited=20,
+    answers=(50, 20, 0, 0, 20, 4, 0, 0, 0),
+    asleep_seconds=99.5,
+    memory_saved_bytes=70_000_000,
+    users={"alice": DoorUse(requests=60, wakes=3, asleep_seconds=12.5)},
 )
 
 

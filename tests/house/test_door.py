@@ -105,6 +105,27 @@ def test_the_door_is_not_root(manager: Manager) -> None:
     assert "0" not in uids
 
 
+def test_what_passes_is_counted(manager: Manager) -> None:
+    """Requests, wakes and sleep are told of the user and of all; HAProxy alone counts requests."""
+    manager.api.run("counted")
+    eventually(lambda: put_to_sleep(manager, "counted").status_code == 200, "the door lets go")
+    assert call(manager, "counted").status_code == 200
+    assert call(manager, "counted", "/api/nothing").status_code == 404
+    eventually(lambda: put_to_sleep(manager, "counted").status_code == 200, "the door lets go")
+    use = manager.api.call("GET", "/api/users/counted/door").json()["use"]
+    assert (use["wakes"], use["asleep_seconds"] >= 0) == (1, True)
+    assert 0 < use["wake_p50"] == use["wake_p99"]
+    fleet = manager.api.call("GET", "/api/door").json()
+    assert (fleet["door"], fleet["asleep"] > 0) == (manager.settings.door, True)
+    assert fleet["users"]["counted"] == use
+    if manager.settings.door == "haproxy":
+        assert (use["requests"], use["errors"], use["failures"]) == (2, 1, 0)
+        assert use["hit_rate"] == 0.5
+        assert 0 < use["latency_p50"] <= use["latency_p99"]
+    assert manager.api.call("GET", "/api/users/nobody/door").status_code == 404
+    assert "pblm_wake_duration_seconds_count 0.0" not in manager.api.call("GET", "/metrics").text
+
+
 def test_superusers_do_not_sign_in(manager: Manager) -> None:
     """However the path is written."""
     manager.api.run("ann")

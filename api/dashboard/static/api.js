@@ -31,6 +31,14 @@ export class Api {
   }
 
   /** All instances, page by page. */
+  door() {
+    return this.#ask("api/door?limit=0");
+  }
+
+  doorOf(user) {
+    return this.#ask(`${path(user)}/door`);
+  }
+
   async instances() {
     const all = {};
     for (let after = ""; after !== null; ) {

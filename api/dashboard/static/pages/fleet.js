@@ -3,6 +3,7 @@
 import { h } from "../dom.js";
 import { Activity } from "../panels/activity.js";
 import { Attention } from "../panels/attention.js";
+import { Door } from "../panels/door.js";
 import { Empty } from "../panels/empty.js";
 import { Field } from "../panels/field.js";
 import { Gauges } from "../panels/gauges.js";
@@ -24,6 +25,7 @@ export class FleetPage {
       new Field(fleet, this.filter),
       new Legend(fleet, this.filter, () => this.table.restart()),
       new Gauges(fleet),
+      new Door(dashboard),
     ];
     const main = [new Attention(dashboard), new Empty(fleet, this.add), this.table];
     const aside = new Activity(fleet);

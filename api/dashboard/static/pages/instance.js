@@ -4,6 +4,7 @@ import { h } from "../dom.js";
 import { Actions } from "../panels/actions.js";
 import { Backups } from "../panels/backups.js";
 import { Curves } from "../panels/curves.js";
+import { Door } from "../panels/door.js";
 import { Facts } from "../panels/facts.js";
 import { Failure } from "../panels/failure.js";
 import { LogTail } from "../panels/log.js";
@@ -19,7 +20,7 @@ export class InstancePage {
     this.fleet = dashboard.fleet;
     this.past = new Past(dashboard, user);
     const above = [new Title(dashboard.about.causes), new Actions(dashboard), new Strip()];
-    const main = [new Failure(dashboard.about.causes), new Curves(dashboard, user), new Backups(dashboard, user), new LogTail(dashboard, user)];
+    const main = [new Failure(dashboard.about.causes), new Curves(dashboard, user), new Door(dashboard, user), new Backups(dashboard, user), new LogTail(dashboard, user)];
     const beside = [new Facts(dashboard, user), new Timeline()];
     this.panels = [...above, ...main, ...beside];
     this.head = h("div", { class: "instance-head" },

@@ -22,6 +22,7 @@ export class Facts {
     this.#show("Restarts", instance.restarts ? `${instance.restarts} by the manager` : "none");
     if (instance.host) this.#show("Host", instance.host);
     this.#show("Address", instance.url ?? "–");
+    if (instance.public_url) this.#show("Public address", instance.public_url);
     this.#show("Process", instance.pid === null ? "–" : `pid ${instance.pid}`);
     this.#show("Wanted", instance.desired);
     this.#show("Last health check", instance.last_health_check ? ago((now - new Date(instance.last_health_check)) / 1000) : "none yet");
