@@ -117,7 +117,7 @@ def test_what_passes_is_counted(manager: Manager) -> None:
     assert 0 < use["wake_p50"] == use["wake_p99"]
     fleet = manager.api.call("GET", "/api/door").json()
     assert (fleet["door"], fleet["asleep"] > 0) == (manager.settings.door, True)
-    assert fleet["users"]["counted"] == use
+    assert fleet["users"]["counted"]["wakes"] == 1
     if manager.settings.door == "haproxy":
         assert (use["requests"], use["errors"], use["failures"]) == (2, 1, 0)
         assert use["hit_rate"] == 0.5
