@@ -37,6 +37,7 @@ from bus.requests import Request
 from bus.settings import Settings
 
 if TYPE_CHECKING:
+    from actors.cluster.directory import Directory
     from actors.cluster.tenancy import Tenancy
 
 
@@ -65,6 +66,8 @@ class Services:
     confinement: Confinement
     replicas: Replicas | None
     """Where every database is copied to; None: nowhere."""
+    directory: Directory | None
+    """Which hosts there are, and whose the users are; None: there is one host."""
     tenancy: Tenancy | None
     """What a start takes where there are several hosts; None: there is one."""
     publish: Callable[[Event], None]

@@ -18,7 +18,7 @@ from actors.backups.keeper import make_keeper
 from actors.backups.sending import check_elsewhere
 from actors.breaker import WINDOW, FleetBreaker
 from actors.capability import Capabilities, Capability
-from actors.clock import Clock, LoopClock
+from actors.clock import LoopClock
 from actors.data.operator import Operator
 from actors.data.orders import Order
 from actors.data.template import Template
@@ -154,7 +154,7 @@ class ActorSystem:
                 self.cluster.hear(event)
 
         services = self._make_services(announce)
-        self.exchange = self._make_exchange(services.clock, publish)
+        self.exchange = self._make_exchange(services, publish)
         self._supervisor = Supervisor.start(services)
         self._closing.callback(self._supervisor.stop)
         for make in CAPABILITIES:
@@ -216,6 +216,7 @@ class ActorSystem:
             metrics=self.metrics,
             confinement=self.confinement,
             replicas=self.replicas,
+            directory=self.directory,
             tenancy=None if self.cluster is None else self.cluster.tenancy,
             publish=publish,
             ask=self._ask,
@@ -244,7 +245,9 @@ class ActorSystem:
         self._closing.callback(cluster.close)
         return cluster
 
-    def _make_exchange(self, clock: Clock, publish: Callable[[Event], None]) -> Exchange | None:
+    def _make_exchange(
+        self, services: Services, publish: Callable[[Event], None]
+    ) -> Exchange | None:
         if self.cluster is None or self.peers is None:
             return None
         from actors.cluster.exchange import Exchange
@@ -255,7 +258,8 @@ class ActorSystem:
             peers=self.peers,
             serve=self.handle_here,
             publish=publish,
-            now=clock.now,
+            lead_elsewhere=services.routes.lead_elsewhere,
+            now=services.clock.now,
         )
         self._closing.callback(exchange.close)
         return exchange

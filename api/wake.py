@@ -12,6 +12,7 @@ import math
 import threading
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
 
 import falcon
 
@@ -19,6 +20,7 @@ from api.server import WakeServer
 from bus.answers import InstanceAnswer
 from bus.client import BusClient
 from bus.errors import Conflict, InvalidRequest, InvalidUserId, NotFound, PblmError, Unavailable
+from bus.instance import Instance
 from bus.requests import FindHost, WakeHost
 from bus.settings import Settings
 from bus.states import Desired
@@ -35,17 +37,20 @@ ABSENT = (NotFound, InvalidUserId, InvalidRequest)
 """Nobody knows the user."""
 
 
-def create_wake_app(bus: BusClient, domain: str) -> falcon.App[falcon.Request, falcon.Response]:
-    """Return the WSGI application for doors."""
+def create_wake_app(
+    bus: BusClient, domain: str, host: str | None = None
+) -> falcon.App[falcon.Request, falcon.Response]:
+    """Return the WSGI application for doors; ``host`` is the name of this one in a cluster."""
     app = falcon.App()
-    app.add_sink(WakeSink(bus), r"/wake$")
+    app.add_sink(WakeSink(bus, host), r"/wake$")
     app.add_route("/tls-ask", TlsResource(bus, domain))
     return app
 
 
 def wake_servers(bus: BusClient, settings: Settings) -> list[WakeServer]:
     """Return a server for each place where doors ask; :class:`SettingsError` as they raise it."""
-    app, places = create_wake_app(bus, settings.domain), settings.wake_places
+    host = settings.cluster_host if settings.cluster_etcd else None
+    app, places = create_wake_app(bus, settings.domain, host), settings.wake_places
     account = settings.door_account
     return [WakeServer(app, place, threads=THREADS, account=account) for place in places]
 
@@ -53,19 +58,24 @@ def wake_servers(bus: BusClient, settings: Settings) -> list[WakeServer]:
 class WakeSink:
     """Answers any method: some doors ask with that of the request that they hold."""
 
-    def __init__(self, bus: BusClient) -> None:
+    def __init__(self, bus: BusClient, host: str | None) -> None:
         self._bus = bus
+        self._host = host
         self._waiting = threading.BoundedSemaphore(MAX_WAITING)
 
     def __call__(self, req: falcon.Request, resp: falcon.Response, **params: Any) -> None:
         """Say where the user's instance answers, once it does.
 
         200 with ``X-PB-Port``; 403 for whoever is not to be started; 503 with ``Retry-After``.
+        In a cluster also with ``X-PB-Address``, which only a door that says ``hosts=1`` looks at:
+        another one would take the port for one of this host, which is somebody else's.
         """
         label = req.get_param("user") or ""
         resp.set_header("Cache-Control", f"max-age={MAX_AGE}")
         try:
-            port = self._wake(label)
+            instance = self._wake(label)
+            if self._is_elsewhere(instance) and req.get_param("hosts") != "1":
+                raise Unavailable(f"It is on host {instance.host}", retry_after=5)
         except PblmError as error:
             if _is_absent(error):
                 resp.status = HTTPStatus.FORBIDDEN
@@ -74,10 +84,15 @@ class WakeSink:
             resp.set_header("Cache-Control", "no-store")
             resp.set_header("Retry-After", str(max(1, math.ceil(error.retry_after or 1))))
         else:
-            resp.set_header("X-PB-Port", str(port))
+            resp.set_header("X-PB-Port", str(instance.port))
+            if self._is_elsewhere(instance):
+                resp.set_header("X-PB-Address", urlsplit(instance.url or "").hostname or "")
             resp.set_header("X-PB-User", label)
 
-    def _wake(self, label: str) -> int:
+    def _is_elsewhere(self, instance: Instance) -> bool:
+        return self._host is not None and instance.host != self._host
+
+    def _wake(self, label: str) -> Instance:
         if not self._waiting.acquire(blocking=False):
             raise Unavailable("Too many calls wait already", retry_after=1)
         try:
@@ -86,7 +101,7 @@ class WakeSink:
             self._waiting.release()
         if answer.instance is None or answer.instance.port is None:
             raise Unavailable("It has no port", retry_after=1)
-        return answer.instance.port
+        return answer.instance
 
 
 class TlsResource:

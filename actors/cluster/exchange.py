@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
 import msgspec
 
-from actors.cluster.directory import Directory
+from actors.cluster.directory import Directory, State
 from actors.cluster.fleet import FleetReads
 from actors.cluster.forwarding import Forwarder
+from actors.door.routes import Route
 from actors.layout import Layout
 from bus.events import Event, HostConnected, HostDisconnected, Origin
 from bus.local import Handler, Reply
@@ -45,13 +46,18 @@ class Exchange(Mind):
         peers: PeerBus,
         serve: Handler,
         publish: Callable[[Event], None],
+        lead_elsewhere: Callable[[Mapping[str, Route]], None],
         now: Callable[[], datetime],
     ) -> None:
-        """``serve`` answers on this host alone; ``publish`` tells those who listen to it."""
+        """``serve`` answers on this host alone; ``publish`` tells those who listen to it.
+
+        ``lead_elsewhere`` is told where the instances of other hosts answer.
+        """
         self._directory = directory
         self._peers = peers
         self._serve = serve
         self._publish = publish
+        self._lead_elsewhere = lead_elsewhere
         self._now = now
         self._forwarder = Forwarder(directory, peers, serve)
         self._fleet = FleetReads(cluster, directory, peers, serve)
@@ -111,11 +117,21 @@ class Exchange(Mind):
         self._publish(HostDisconnected(at=self._now(), host=here, peer=host, reason=told))
 
     def _follow(self) -> None:
+        self._lead_elsewhere(dict(_routes(self._directory)))
         self._peers.meet(
             Peer(host=name, bus=host.bus, events=host.events, curve=host.curve)
             for name, host in self._directory.hosts().items()
             if name != self._directory.host and host.curve
         )
+
+
+def _routes(directory: Directory) -> Iterator[tuple[str, Route]]:
+    hosts = directory.hosts()
+    for user_id, place in directory.places().items():
+        elsewhere = place.host != directory.host and place.host in hosts
+        if elsewhere and place.state is State.RUNNING and place.address is not None:
+            address, _, port = place.address.rpartition(":")
+            yield user_id, Route(int(port), address.strip("[]"))
 
 
 def open_peers(settings: Settings, layout: Layout) -> PeerBus:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from actors.door.config import WAKE_SOCKET
-from actors.door.routes import DoorActivity
+from actors.door.routes import DoorActivity, Route
 from actors.layout import Layout
 from actors.process import LaunchSpec
 from bus.settings import Settings
@@ -50,7 +50,7 @@ class Builtin:
         told += [source.read_bytes() for source in sources]
         return hashlib.sha256(b"\0".join(told)).hexdigest()
 
-    def launch(self, routes: Mapping[str, int]) -> LaunchSpec:
+    def launch(self, routes: Mapping[str, Route]) -> LaunchSpec:
         """Return its command."""
         self.clean_up()
         return LaunchSpec(
@@ -64,10 +64,10 @@ class Builtin:
         """Whether it is up."""
         return (self._folder / READY).exists()
 
-    def replace(self, routes: Mapping[str, int]) -> None:
+    def replace(self, routes: Mapping[str, Route]) -> None:
         """It asks for each route when it needs it."""
 
-    def put(self, label: str, port: int) -> None:
+    def put(self, label: str, route: Route) -> None:
         """It asks."""
 
     def remove(self, label: str) -> None:

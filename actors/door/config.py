@@ -10,6 +10,7 @@ from __future__ import annotations
 import resource
 from itertools import pairwise
 
+from actors.door.routes import HERE
 from bus.door import BOUNDS
 from bus.settings import Settings
 
@@ -80,8 +81,7 @@ frontend door
     http-request del-header Forwarded
     http-request set-header X-Forwarded-For %[src]
     http-request set-header X-Forwarded-Proto {scheme}
-    http-request set-var(txn.port) var(txn.label),map_str_int({map},0)
-    acl asleep var(txn.port) -m int 0
+{route}    acl asleep var(txn.port) -m int 0
     {absent} if asleep {{ var(txn.label),table_gpc0(unknown) gt 0 }}
     http-request track-sc1 src table sources if asleep
     http-request sc-inc-gpc0(1) if asleep
@@ -96,12 +96,23 @@ frontend door
 {latencies}    default_backend instances
 
 backend instances
-    http-request set-dst ipv4(127.0.0.1)
+    http-request set-dst {address}
     http-request set-dst-port var(txn.port)
     # what may have been carried out is never repeated
     http-request disable-l7-retry unless {{ method GET HEAD OPTIONS }}
     server instance 0.0.0.0:0 pool-purge-delay 2s
 """
+
+
+_ROUTE = """\
+    http-request set-var(txn.port) var(txn.label),map_str_int({map},0)
+"""
+_ROUTE_OF_HOSTS = """\
+    http-request set-var(txn.route) var(txn.label),map_str({map},{here}/0)
+    http-request set-var(txn.address) var(txn.route),field(1,/)
+    http-request set-var(txn.port) var(txn.route),field(2,/),add(0)
+"""
+"""In a cluster a row of the map has the address of a host too; one look-up finds both."""
 
 
 def configuration(settings: Settings) -> str:
@@ -123,7 +134,8 @@ def configuration(settings: Settings) -> str:
             bind=bind,
             domain=settings.domain.replace(".", "[.]"),
             plain_domain=settings.domain,
-            map=MAP,
+            route=(_ROUTE_OF_HOSTS if settings.cluster_etcd else _ROUTE).format(map=MAP, here=HERE),
+            address="var(txn.address)" if settings.cluster_etcd else f"ipv4({HERE})",
             requests=settings.door_requests,
             connections=settings.door_connections,
             wakes=settings.door_wakes,

@@ -88,7 +88,9 @@ class Doorman(pykka.ThreadingActor):
 
     def _find_hashed(self, label: str) -> str | None:
         if label not in self._hashed:
-            users = [record.user_id for record in self._services.store.records()]
+            users = {record.user_id for record in self._services.store.records()}
+            if self._services.directory is not None:
+                users.update(self._services.directory.places())
             labels = {label_of(user_id): user_id for user_id in users}
             self._hashed = {label: labels[label] for label in labels if is_hashed(label)}
         return self._hashed.get(label)

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from actors.door.builtin import Builtin
 from actors.door.config import MAP, SCRIPT, SOCKET, WAKE_SOCKET, configuration
-from actors.door.routes import DoorActivity
+from actors.door.routes import DoorActivity, Route
 from actors.door.runtime import RuntimeSocket
 from actors.layout import PASSABLE, Layout
 from actors.process import LaunchSpec, run_program
@@ -39,17 +39,17 @@ class Engine(Protocol):
     def digest(self) -> str:
         """Tells one that was launched otherwise from this one."""
 
-    def launch(self, routes: Mapping[str, int]) -> LaunchSpec:
+    def launch(self, routes: Mapping[str, Route]) -> LaunchSpec:
         """Write its files, with these routes by label, and return its command."""
 
     def answers(self) -> bool:
         """Whether it is up."""
 
-    def replace(self, routes: Mapping[str, int]) -> None:
+    def replace(self, routes: Mapping[str, Route]) -> None:
         """Have exactly these routes."""
 
-    def put(self, label: str, port: int) -> None:
-        """Have requests for the label go to the port."""
+    def put(self, label: str, route: Route) -> None:
+        """Have requests for the label go there."""
 
     def remove(self, label: str) -> None:
         """Have no route for the label."""
@@ -70,7 +70,7 @@ class Haproxy(RuntimeSocket):
     def __init__(self, settings: Settings, layout: Layout) -> None:
         """Find it; raise :class:`SettingsError` when there is none that will do."""
         self._folder = settings.door_path
-        super().__init__(self._folder / SOCKET)
+        super().__init__(self._folder / SOCKET, clustered=bool(settings.cluster_etcd))
         self.log = layout.control / "logs" / "door.log"
         self._binary = find_haproxy(settings.haproxy_path)
         certificate = settings.door_certificate
@@ -87,9 +87,9 @@ class Haproxy(RuntimeSocket):
         told = "\0".join((self._binary, *self._files.values()))
         return hashlib.sha256(told.encode()).hexdigest()
 
-    def launch(self, routes: Mapping[str, int]) -> LaunchSpec:
+    def launch(self, routes: Mapping[str, Route]) -> LaunchSpec:
         """Write its files and return its command: one process in the foreground."""
-        table = "".join(f"{label} {port}\n" for label, port in routes.items())
+        table = "".join(f"{label} {self.row(route)}\n" for label, route in routes.items())
         for name, content in (self._files | {MAP: table}).items():
             (self._folder / name).write_text(content, encoding="utf-8")
         return LaunchSpec(

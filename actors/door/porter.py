@@ -18,7 +18,7 @@ import pykka
 from actors.capability import end
 from actors.door.book import DoorBook
 from actors.door.engines import Engine
-from actors.door.routes import Busy, DoorActivity
+from actors.door.routes import Busy, DoorActivity, Route
 from actors.proc import ExitStatus, ProcessIdentity
 from actors.process import ManagedProcess
 from actors.services import Services
@@ -59,7 +59,7 @@ class Opened:
     """A route is there."""
 
     label: str
-    port: int
+    route: Route
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,8 +149,8 @@ class Porter(pykka.ThreadingActor):
         match message:
             case Begin():
                 self._begin()
-            case Opened(label=label, port=port) if self._up:
-                self._engine.put(label, port)
+            case Opened(label=label, route=route) if self._up:
+                self._engine.put(label, route)
             case Closed(label=label) if self._up:
                 self._engine.remove(label)
             case Opened() | Closed():
@@ -295,9 +295,9 @@ class Porter(pykka.ThreadingActor):
             self._book.count(users[label], seen[label].counted)
         return {users[label]: seen[label] for label in seen}
 
-    def _routes(self) -> dict[str, int]:
-        routes = self._services.routes.ports()
-        return {label_of(user_id): port for user_id, port in routes.items()}
+    def _routes(self) -> dict[str, Route]:
+        routes = self._services.routes.all()
+        return {label_of(user_id): route for user_id, route in routes.items()}
 
     def _later(self, delay: float, message: object) -> None:
         self._services.clock.call_later(delay, lambda: self.tell(message))
@@ -333,9 +333,9 @@ class PorterDoor:
         if engine.counts:
             self._porter.tell(CountDue())
 
-    def opened(self, user_id: str, port: int) -> None:
-        """Requests for the user go to ``port`` from now on."""
-        self._tell(Opened(label=label_of(user_id), port=port))
+    def opened(self, user_id: str, route: Route) -> None:
+        """Requests for the user go there from now on."""
+        self._tell(Opened(label=label_of(user_id), route=route))
 
     def closed(self, user_id: str) -> None:
         """Nothing answers for the user."""

@@ -5,10 +5,21 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+HERE = "127.0.0.1"
+"""Where the instances of this host are reached on it."""
 
 Busy = str | None
 """Who still uses an instance, in words; None: nobody does."""
+
+
+class Route(NamedTuple):
+    """Where an instance answers."""
+
+    port: int
+    address: str = HERE
+    """Of its host."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +52,8 @@ class DoorActivity:
 class Door(Protocol):
     """What passes requests on. Told from any thread; it must not block."""
 
-    def opened(self, user_id: str, port: int) -> None:
-        """Requests for the user go to ``port`` from now on."""
+    def opened(self, user_id: str, route: Route) -> None:
+        """Requests for the user go there from now on."""
 
     def closed(self, user_id: str) -> None:
         """Nothing answers for the user; whoever asks has to wake it."""
@@ -58,11 +69,15 @@ class Door(Protocol):
 
 
 class Routes:
-    """The routes of one manager. From any thread; each user's are changed by that user's actor."""
+    """The routes of one manager. From any thread; each user's are changed by that user's actor.
+
+    In a cluster also those to other hosts, which follow what the hosts have agreed on.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._ports: dict[str, int] = {}
+        self._elsewhere: dict[str, Route] = {}
         self._door: Door | None = None
 
     def serve(self, door: Door | None) -> None:
@@ -71,22 +86,45 @@ class Routes:
             self._door = door
 
     def ports(self) -> dict[str, int]:
-        """Every user whose instance answers, and where."""
+        """Every user whose instance answers on this host, and where."""
         with self._lock:
             return dict(self._ports)
+
+    def all(self) -> dict[str, Route]:
+        """Every user whose instance answers, on whichever host."""
+        with self._lock:
+            return self._elsewhere | {user: Route(port) for user, port in self._ports.items()}
+
+    def lead_elsewhere(self, routes: Mapping[str, Route]) -> None:
+        """These are the users whose instances answer on other hosts now."""
+        with self._lock:
+            former, self._elsewhere = self._elsewhere, dict(routes)
+            if self._door is None:
+                return
+            for user_id in (former.keys() | routes.keys()) - self._ports.keys():
+                if former.get(user_id) != routes.get(user_id):
+                    self._tell(self._door, user_id)
 
     def open(self, user_id: str, port: int) -> None:
         """The user's instance answers on ``port``."""
         with self._lock:
             self._ports[user_id] = port
             if self._door is not None:
-                self._door.opened(user_id, port)
+                self._door.opened(user_id, Route(port))
 
     def close(self, user_id: str) -> None:
         """It does not answer any more."""
         with self._lock:
             if self._ports.pop(user_id, None) is not None and self._door is not None:
-                self._door.closed(user_id)
+                self._tell(self._door, user_id)
+
+    def _tell(self, door: Door, user_id: str) -> None:
+        """Have the door follow what is known of a user who has no route on this host."""
+        route = self._elsewhere.get(user_id)
+        if route is None:
+            door.closed(user_id)
+        else:
+            door.opened(user_id, route)
 
     def shut(self, user_id: str, report: Callable[[Busy], None]) -> None:
         """Let nobody new in, and ``report`` who is inside."""

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from actors.door.config import MAP, REMEMBERED, WAITED
-from actors.door.routes import Counted, DoorActivity
+from actors.door.routes import Counted, DoorActivity, Route
 
 TIMEOUT = 2.0
 """Seconds for an answer; it takes 0.1 ms."""
@@ -25,8 +25,14 @@ _NUMBER = re.compile(r"(\w+)(?:\(\d+\))?=(\d+)")
 class RuntimeSocket:
     """Speaks to a running HAProxy. Raises :class:`OSError` when it does not answer."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, clustered: bool = False) -> None:
+        """``clustered``: a row of the map has the address of a host beside the port."""
         self._path = path
+        self._clustered = clustered
+
+    def row(self, route: Route) -> str:
+        """Return what the map has for a route: both at once, so that nobody finds half of it."""
+        return f"{route.address}/{route.port}" if self._clustered else str(route.port)
 
     def answers(self) -> bool:
         """Whether HAProxy is up."""
@@ -35,17 +41,18 @@ class RuntimeSocket:
         except OSError:
             return False
 
-    def replace(self, routes: Mapping[str, int]) -> None:
+    def replace(self, routes: Mapping[str, Route]) -> None:
         """Have exactly these routes."""
-        lines = [f"{label} {port}" for label, port in routes.items()]
+        lines = [f"{label} {self.row(route)}" for label, route in routes.items()]
         self._change(f"clear map {MAP}")
         for first in range(0, len(lines), _LARGEST_BATCH):
             batch = lines[first : first + _LARGEST_BATCH]
             self._change(";".join(f"add map {MAP} {line}" for line in batch))
 
-    def put(self, label: str, port: int) -> None:
-        """Have requests for the label go to the port."""
-        self._change(f"del map {MAP} {label};add map {MAP} {label} {port}", absent=True)
+    def put(self, label: str, route: Route) -> None:
+        """Have requests for the label go there."""
+        row = self.row(route)
+        self._change(f"del map {MAP} {label};add map {MAP} {label} {row}", absent=True)
 
     def remove(self, label: str) -> None:
         """Have no route for the label."""

@@ -13,7 +13,7 @@ local asking = {} -- the questions under way, by label
 
 local function ask(label)
   return core.httpclient():get({
-    url = "http://127.0.0.1/wake?user=" .. label,
+    url = "http://127.0.0.1/wake?hosts=1&user=" .. label,
     dst = SOCKET,
     timeout = 25000, -- milliseconds; the manager answers within 20 seconds
   })
@@ -23,8 +23,9 @@ end
 local function understand(answer)
   local headers = answer.headers or {}
   local port, again = headers["x-pb-port"], headers["retry-after"]
+  local address = headers["x-pb-address"] -- of another host; there is none where there is one host
   if answer.status == 200 and port then
-    return { port = tonumber(port[0]) }
+    return { port = tonumber(port[0]), address = address and address[0] or "127.0.0.1" }
   elseif answer.status == 403 then
     return { refused = 404 }
   elseif again then -- of the manager; HAProxy's own 503 has none

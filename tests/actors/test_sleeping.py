@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from actors.door.routes import Busy, DoorActivity
+from actors.door.routes import Busy, DoorActivity, Route
 from actors.facts import ShutDown
 from bus.instance import Instance
 from bus.requests import GetInstance, SleepInstance, WakeInstance
@@ -21,8 +21,8 @@ class PaperDoor:
         self.routes: dict[str, int] = {}
         self.looks: list[Callable[[Busy], None]] = []
 
-    def opened(self, user_id: str, port: int) -> None:
-        self.routes[user_id] = port
+    def opened(self, user_id: str, route: Route) -> None:
+        self.routes[user_id] = route.port
 
     def closed(self, user_id: str) -> None:
         self.routes.pop(user_id)

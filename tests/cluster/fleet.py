@@ -93,6 +93,7 @@ def settings_of(engine: Engine, replica: Path, name: str) -> dict[str, object]:
         "cluster_margin": MARGIN,
         "cluster_bus_port": bus,
         "cluster_events_port": bus + 1,
+        "door_port": free_ports(1),
         "replica_url": replica,
         "replica_sync_interval": 0.1,
         "seeds": 2,

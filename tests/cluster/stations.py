@@ -10,6 +10,7 @@ import msgspec
 
 from actors.cluster.directory import Host, Place, State
 from actors.cluster.exchange import Exchange
+from actors.door.routes import Route
 from bus.answers import Answer, HealthAnswer, InstanceAnswer, InstancesAnswer
 from bus.errors import PblmError
 from bus.events import Event
@@ -75,6 +76,7 @@ class Station:
         self.directory = PaperDirectory(name, agreed)
         self.served: list[Request] = []
         self.events: SimpleQueue[Event] = SimpleQueue()
+        self.led: SimpleQueue[Mapping[str, Route]] = SimpleQueue()
         self.users: dict[str, Instance] = {}
         keys, port = KeyPair.fresh(), free_ports(2)
         bus, events = f"tcp://127.0.0.1:{port}", f"tcp://127.0.0.1:{port + 1}"
@@ -88,6 +90,7 @@ class Station:
             peers=self.peers,
             serve=self.serve,
             publish=self.events.put,
+            lead_elsewhere=self.led.put,
             now=lambda: NOW,
         )
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
+import requests
 
 from bus.answers import InstanceAnswer
 from bus.client import BusClient
@@ -23,7 +24,7 @@ from tests.house.surroundings import PATIENCE, eventually
 @pytest.fixture(scope="module")
 def fleet(engine: Engine) -> Iterator[Fleet]:
     """Return two hosts that hear each other."""
-    with fleet_of(engine, 2) as made:
+    with fleet_of(engine, 2, door="haproxy") as made:
         made.start()
         for manager in made.hosts.values():
             eventually(lambda: _heard(manager.api.call("GET", "/api/cluster").json()), "all hear")  # noqa: B023
@@ -102,6 +103,24 @@ def test_the_command_line_tells_of_both(fleet: Fleet) -> None:
     assert status.out.count("well") == 2
     (row,) = [line.split() for line in shell("ls").out.splitlines() if user_id in line]
     assert row[:3] == [user_id, "h2", "Running"]
+
+
+def test_any_door_leads_to_any_host(fleet: Fleet) -> None:
+    """Whoever comes in at one host reaches who runs on the other, and wakes who sleeps there."""
+    user_id = fleet.named("h2", "door")
+    h1, h2 = fleet.hosts["h1"], fleet.hosts["h2"]
+
+    def status() -> int:
+        url = f"http://127.0.0.1:{h1.settings.door_port}/api/health"
+        headers = {"Host": f"{user_id}.localhost"}
+        return requests.get(url, headers=headers, timeout=PATIENCE).status_code
+
+    h2.api.run(user_id)
+    assert status() == 200
+    sleep = f"/api/users/{user_id}/sleep"
+    eventually(lambda: h2.api.call("POST", sleep).status_code == 200, "the other door lets go")
+    assert status() == 200
+    assert h1.api.instance(user_id)["status"] == "Running"
 
 
 def test_the_key_of_a_host_is_its_own(fleet: Fleet) -> None:

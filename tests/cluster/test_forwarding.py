@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
 from actors.cluster.rendezvous import choose
+from actors.door.routes import Route
 from bus.answers import ClusterAnswer, ErrorAnswer, InstanceAnswer
 from bus.errors import Conflict, Unavailable
 from bus.events import HostConnected, StatusChanged
 from bus.peers.line import Patience
 from bus.requests import CloneInstance, GetCluster, GetInstance, InitInstance, StopInstance
-from tests.bus.parts import NOW, changed
+from tests.bus.parts import NOW, PATIENCE, changed
 from tests.cluster.stations import Cluster, cluster
 
 
@@ -152,6 +154,24 @@ def test_one_bus_tells_what_happens_on_all_hosts(three: Cluster) -> None:
     assert not event.origin
     assert three["h2"].until(StatusChanged).host == "h2"
     assert three["h2"].until(StatusChanged).host == "h1"
+
+
+def test_the_door_is_told_where_others_answer(three: Cluster) -> None:
+    """Of users on other hosts that are there, and of nobody else."""
+    three.give("alice", "h2")
+    three.give("bob", "h1")
+    place = msgspec.structs.replace(three.agreed.places["alice"], address="10.0.0.2:9001")
+    three.agreed.places["alice"] = place
+    three.agreed.places["bob"] = msgspec.structs.replace(place, host="h1")
+    three.look()
+    assert _led(three) == {"alice": Route(9001, "10.0.0.2")}
+    three.lose("h2")
+    assert _led(three) == {}
+
+
+def _led(cluster: Cluster) -> object:
+    led = cluster["h1"].led
+    return [led.get(timeout=PATIENCE) for _ in range(led.qsize())][-1]
 
 
 def test_the_hosts_are_told(three: Cluster) -> None:

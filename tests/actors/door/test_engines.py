@@ -12,6 +12,7 @@ import pytest
 
 from actors.door.config import WAKE_SOCKET
 from actors.door.engines import CONFIGURATION, Engine, make_engine
+from actors.door.routes import Route
 from actors.layout import Layout
 from bus.settings import Settings
 from tests.actors.door.upstream import Upstream, at_port, hang_up
@@ -74,7 +75,7 @@ def alone(root: Path, **settings: str) -> Iterator[Alone]:
 @contextmanager
 def launched(engine: Engine, port: int) -> Iterator[None]:
     """Run it as long as the ``with`` block does."""
-    spec = engine.launch({"ann": port})
+    spec = engine.launch({"ann": Route(port)})
     assert spec.cwd is not None
     hasty(spec.cwd / CONFIGURATION)
     process = subprocess.Popen(spec.argv, env=dict(spec.env), cwd=spec.cwd)
