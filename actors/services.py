@@ -66,7 +66,7 @@ class Services:
     confinement: Confinement
     replicas: Replicas | None
     """Where every database is copied to; None: nowhere."""
-    directory: Directory | None
+    directory: Directory | None = None
     """Which hosts there are, and whose the users are; None: there is one host."""
     tenancy: Tenancy | None
     """What a start takes where there are several hosts; None: there is one."""

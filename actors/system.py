@@ -248,19 +248,11 @@ class ActorSystem:
     def _make_exchange(
         self, services: Services, publish: Callable[[Event], None]
     ) -> Exchange | None:
-        if self.cluster is None or self.peers is None:
+        if self.peers is None:
             return None
-        from actors.cluster.exchange import Exchange
+        from actors.cluster.exchange import make_exchange
 
-        exchange = Exchange(
-            cluster=self.settings.cluster_name,
-            directory=self.cluster.directory,
-            peers=self.peers,
-            serve=self.handle_here,
-            publish=publish,
-            lead_elsewhere=services.routes.lead_elsewhere,
-            now=services.clock.now,
-        )
+        exchange = make_exchange(services, self.peers, self.handle_here, publish)
         self._closing.callback(exchange.close)
         return exchange
 

@@ -139,6 +139,8 @@ CALLS = (
     "logs",
     "sleep",
     "wake",
+    "move",
+    "verify",
 )
 """The last word of every path about a user."""
 

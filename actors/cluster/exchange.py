@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 import msgspec
 
-from actors.cluster.directory import Directory, State
+from actors.cluster.directory import Directory
 from actors.cluster.fleet import FleetReads
 from actors.cluster.forwarding import Forwarder
+from actors.cluster.ways import Ways
 from actors.door.routes import Route
 from actors.layout import Layout
+from actors.services import Services
 from bus.events import Event, HostConnected, HostDisconnected, Origin
 from bus.local import Handler, Reply
 from bus.peers.bus import PeerBus
@@ -19,10 +21,12 @@ from bus.peers.keys import KeyPair
 from bus.peers.messages import Call, Mind, Peer, PeerReply
 from bus.requests import (
     AnyRequest,
+    DrainHost,
     GetCluster,
     GetFleet,
     GetHealth,
     ListInstances,
+    RebalanceHost,
     Request,
     UserRequest,
 )
@@ -46,18 +50,18 @@ class Exchange(Mind):
         peers: PeerBus,
         serve: Handler,
         publish: Callable[[Event], None],
-        lead_elsewhere: Callable[[Mapping[str, Route]], None],
+        lead_elsewhere: Callable[[Mapping[str, Route]], None] | None,
         now: Callable[[], datetime],
     ) -> None:
         """``serve`` answers on this host alone; ``publish`` tells those who listen to it.
 
-        ``lead_elsewhere`` is told where the instances of other hosts answer.
+        ``lead_elsewhere`` is told where the instances of other hosts answer, if there is a door.
         """
         self._directory = directory
         self._peers = peers
         self._serve = serve
         self._publish = publish
-        self._lead_elsewhere = lead_elsewhere
+        self._ways = None if lead_elsewhere is None else Ways(directory, lead_elsewhere)
         self._now = now
         self._forwarder = Forwarder(directory, peers, serve)
         self._fleet = FleetReads(cluster, directory, peers, serve)
@@ -86,6 +90,8 @@ class Exchange(Mind):
                 reply(self._fleet.cluster())
             case UserRequest():
                 self._forwarder.handle(request, reply)
+            case DrainHost(host=host) | RebalanceHost(host=host):
+                self._forwarder.to_host(host, request, reply)
             case _:
                 self._serve(request, reply)
 
@@ -104,6 +110,8 @@ class Exchange(Mind):
 
     def hear(self, event: Event, origin: Origin) -> None:
         """Tell those who listen here what another host told."""
+        if self._ways is not None:
+            self._ways.hear(event)
         self._publish(msgspec.structs.replace(event, host=origin.host, origin=origin))
 
     def connected(self, host: str) -> None:
@@ -117,7 +125,8 @@ class Exchange(Mind):
         self._publish(HostDisconnected(at=self._now(), host=here, peer=host, reason=told))
 
     def _follow(self) -> None:
-        self._lead_elsewhere(dict(_routes(self._directory)))
+        if self._ways is not None:
+            self._ways.follow()
         self._peers.meet(
             Peer(host=name, bus=host.bus, events=host.events, curve=host.curve)
             for name, host in self._directory.hosts().items()
@@ -125,13 +134,21 @@ class Exchange(Mind):
         )
 
 
-def _routes(directory: Directory) -> Iterator[tuple[str, Route]]:
-    hosts = directory.hosts()
-    for user_id, place in directory.places().items():
-        elsewhere = place.host != directory.host and place.host in hosts
-        if elsewhere and place.state is State.RUNNING and place.address is not None:
-            address, _, port = place.address.rpartition(":")
-            yield user_id, Route(int(port), address.strip("[]"))
+def make_exchange(
+    services: Services, peers: PeerBus, serve: Handler, publish: Callable[[Event], None]
+) -> Exchange:
+    """Return that of a host that is one of several."""
+    assert services.directory is not None, "there is one host"
+    settings = services.settings
+    return Exchange(
+        cluster=settings.cluster_name,
+        directory=services.directory,
+        peers=peers,
+        serve=serve,
+        publish=publish,
+        lead_elsewhere=None if settings.door == "none" else services.routes.lead_elsewhere,
+        now=services.clock.now,
+    )
 
 
 def open_peers(settings: Settings, layout: Layout) -> PeerBus:

@@ -13,7 +13,7 @@ from actors.cluster.directory import Directory, State
 from actors.cluster.whereabouts import Target, Whereabouts
 from bus import trace
 from bus.answers import ErrorAnswer
-from bus.errors import Conflict, InternalError, PblmError, Unavailable
+from bus.errors import Conflict, InternalError, NotFound, PblmError, Unavailable
 from bus.local import Handler, Reply
 from bus.peers.bus import PeerBus
 from bus.peers.messages import Answered, Call, Moved, Outcome, PeerReply, Silence
@@ -30,6 +30,7 @@ from bus.requests import (
     ListBackups,
     ReadLog,
     RenameInstance,
+    Request,
     RestoreBackup,
     UserRequest,
 )
@@ -105,6 +106,24 @@ class Forwarder:
         key = "" if isinstance(request, READS) else uuid.uuid4().hex
         trip = _Trip(request=request, reply=reply, key=key, request_id=trace.request_id())
         self._ask(trip, target, lambda outcome: self._answered(trip, target, outcome))
+
+    def to_host(self, host: str, request: Request, reply: Reply) -> None:
+        """Have it answered by the host that it names. Raises :class:`NotFound`."""
+        if host == self._directory.host:
+            self._serve(request, reply)
+            return
+        if host not in self._directory.hosts():
+            raise NotFound(f"There is no host {host}")
+
+        def answered(outcome: Outcome) -> None:
+            if isinstance(outcome, Moved | Silence):
+                told = Unavailable(f"Host {host} does not answer", retry_after=LATER)
+                reply(ErrorAnswer.of(told))
+            else:
+                reply(outcome)
+
+        call = Call(key=uuid.uuid4().hex, request_id=trace.request_id())
+        self._peers.ask(host, call, request, answered)
 
     def take(self, call: Call, request: UserRequest, reply: PeerReply) -> None:
         """Answer what another host has asked, if the user is this host's, as the caller thought."""

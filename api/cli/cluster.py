@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import click
 
-from api.cli.command import Command, json_option
-from api.cli.manager import manager
+from api.cli.command import Command, json_option, user_argument
+from api.cli.exits import Exit
+from api.cli.manager import COPY_TIMEOUT, manager
 from api.cli.output import tell, tell_json, tell_table
-from bus.answers import ClusterAnswer, ClusterHost
-from bus.requests import GetCluster
+from api.cli.words import size
+from bus.answers import ClusterAnswer, ClusterHost, DrillAnswer, MovesAnswer, PlaceAnswer
+from bus.client import BusClient
+from bus.errors import BackupError
+from bus.requests import (
+    DrainHost,
+    GetCluster,
+    MoveInstance,
+    RebalanceHost,
+    Request,
+    VerifyReplica,
+)
+from bus.subscriber import all_instances
 
 HEADING = ("HOST", "IS", "USERS", "WEIGHT", "VERSION", "API")
 
@@ -32,6 +44,82 @@ def status(as_json: bool) -> None:
     tell(f"{answer.users} users" + (f": {states}" if states else ""))
     for user_id, problem in answer.problems.items():
         tell(f"{user_id} needs a person: {problem}")
+
+
+host_argument = click.argument("host", metavar="HOST")
+
+
+@cluster.command(cls=Command)
+@host_argument
+@click.option("--off", is_flag=True, help="Have it take users again, instead.")
+@json_option
+def drain(host: str, off: bool, as_json: bool) -> None:
+    """Have a host get nobody new, and hand over whom it has; before it is stopped for long."""
+    _begin(DrainHost(host=host, off=off), host, as_json)
+
+
+@cluster.command(cls=Command)
+@host_argument
+@json_option
+def rebalance(host: str, as_json: bool) -> None:
+    """Have a host hand over those users who belong elsewhere; after another one was added."""
+    _begin(RebalanceHost(host=host), host, as_json)
+
+
+@cluster.command(cls=Command)
+@user_argument
+@host_argument
+@json_option
+def move(user_id: str, host: str, as_json: bool) -> None:
+    """Have another host own a user, with nothing lost."""
+    with manager() as bus:
+        request = MoveInstance(user_id=user_id, host=host)
+        place = bus.ask(request, PlaceAnswer, timeout=COPY_TIMEOUT)
+    if as_json:
+        tell_json(place)
+    else:
+        tell(f"{user_id} is on {place.host} now: {place.state}")
+
+
+@cluster.command(cls=Command)
+@click.argument("user_ids", metavar="[USER]...", nargs=-1)
+@json_option
+def verify(user_ids: tuple[str, ...], as_json: bool) -> int:
+    """Restore the replicas of users, or of all, and check what came out; for every night."""
+    told: dict[str, DrillAnswer | str] = {}
+    with manager() as bus:
+        for user_id in user_ids or tuple(all_instances(bus)):
+            told[user_id] = _verify(bus, user_id)
+            if not as_json:
+                tell(f"{user_id}: {_drill(told[user_id])}")
+    bad = [user_id for user_id, each in told.items() if isinstance(each, str)]
+    if as_json:
+        tell_json({"replicas": told, "failed": bad})
+    return Exit.FAILED if bad else Exit.OK
+
+
+def _verify(bus: BusClient, user_id: str) -> DrillAnswer | str:
+    """Return what came out, or why nothing did. A user who is not replicated is no failure."""
+    try:
+        return bus.ask(VerifyReplica(user_id=user_id), DrillAnswer, timeout=COPY_TIMEOUT)
+    except BackupError as error:
+        return error.message
+
+
+def _drill(drill: DrillAnswer | str) -> str:
+    if isinstance(drill, str):
+        return drill
+    return f"well, {drill.rows} rows, {size(drill.database_bytes)}, in {drill.seconds:.1f} s"
+
+
+def _begin(request: Request, host: str, as_json: bool) -> None:
+    with manager() as bus:
+        users = bus.ask(request, MovesAnswer).users
+    if as_json:
+        tell_json({"host": host, "users": users})
+    else:
+        going = "nobody leaves" if not users else f"{len(users)} users leave, a few at a time"
+        tell(f"host {host}: {going}; see `pblm cluster status`")
 
 
 def _row(name: str, host: ClusterHost, here: str) -> tuple[str, ...]:

@@ -139,7 +139,6 @@ class House:
             metrics=Metrics(),
             confinement=Confinement(self.settings, self.layout),
             replicas=make_replicas(self.settings, self.layout),
-            directory=None,
             tenancy=None,
             publish=self._publish,
             ask=lambda request, reply: self.supervisor.tell(Asked(request=request, reply=reply)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import closing
@@ -119,8 +120,32 @@ def test_any_door_leads_to_any_host(fleet: Fleet) -> None:
     assert status() == 200
     sleep = f"/api/users/{user_id}/sleep"
     eventually(lambda: h2.api.call("POST", sleep).status_code == 200, "the other door lets go")
-    assert status() == 200
+    eventually(lambda: status() == 200, "it is woken")
     assert h1.api.instance(user_id)["status"] == "Running"
+
+
+def test_users_are_moved_from_any_host(fleet: Fleet) -> None:
+    """To the host that is named, whoever is asked; its replica is tried; then it goes back."""
+    user_id = fleet.named("h2", "moved")
+    h1, shell = fleet.hosts["h1"], Shell(fleet.hosts["h1"])
+    h1.api.run(user_id)
+    moved = shell("cluster", "move", user_id, "h1")
+    assert moved.out == f"{user_id} is on h1 now: running\n", moved
+    assert h1.api.instance(user_id)["host"] == "h1"
+    verified = Shell(fleet.hosts["h2"])("cluster", "verify", user_id)
+    assert verified.status == 0
+    assert re.match(rf"{user_id}: well, \d+ rows, ", verified.out)
+    back = fleet.hosts["h2"].api.call("POST", "/api/cluster/rebalance", json={"host": "h1"})
+    assert user_id in back.json()["users"]
+    eventually(lambda: fleet.runs_on(user_id, "h2"), "it is back")
+
+
+def test_a_host_that_is_not_there_cannot_be_drained(fleet: Fleet) -> None:
+    """The command line says so, with the exit status of what is not there."""
+    ended = Shell(fleet.hosts["h1"])("cluster", "drain", "h9")
+    assert (ended.status, ended.err) == (4, "pblm: There is no host h9\n")
+    drained = Shell(fleet.hosts["h1"])("cluster", "drain", "h2", "--off", "--json")
+    assert drained.json == {"host": "h2", "users": []}
 
 
 def test_the_key_of_a_host_is_its_own(fleet: Fleet) -> None:

@@ -14,6 +14,7 @@ from bus.errors import Conflict, Unavailable
 from bus.events import HostConnected, StatusChanged
 from bus.peers.line import Patience
 from bus.requests import CloneInstance, GetCluster, GetInstance, InitInstance, StopInstance
+from bus.states import Status
 from tests.bus.parts import NOW, PATIENCE, changed
 from tests.cluster.stations import Cluster, cluster
 
@@ -164,6 +165,14 @@ def test_the_door_is_told_where_others_answer(three: Cluster) -> None:
     three.agreed.places["alice"] = place
     three.agreed.places["bob"] = msgspec.structs.replace(place, host="h1")
     three.look()
+    assert _led(three) == {"alice": Route(9001, "10.0.0.2")}
+    for _ in range(2):
+        three["h1"].until(HostConnected)
+    three["h2"].exchange.announce(changed("alice", Status.STOPPING))
+    three["h1"].until(StatusChanged)
+    assert _led(three) == {}, "it is told before it is agreed"
+    three["h2"].exchange.announce(changed("alice", Status.RUNNING))
+    three["h1"].until(StatusChanged)
     assert _led(three) == {"alice": Route(9001, "10.0.0.2")}
     three.lose("h2")
     assert _led(three) == {}

@@ -18,6 +18,7 @@ import pytest
 from api.access import TokenBody
 from api.app import create_app
 from api.backups import CreateBody, RestoreBody
+from api.cluster import DrainBody, HostBody
 from api.ownership import ToBody
 from api.problems import HTTP_STATUS
 from api.rollout import RolloutBody
@@ -53,6 +54,9 @@ BODIES = {
     "POST /api/users/{id}/rename": ToBody,
     "POST /api/users/{id}/clone": ToBody,
     "POST /api/rollout": RolloutBody,
+    "POST /api/cluster/drain": DrainBody,
+    "POST /api/cluster/rebalance": HostBody,
+    "POST /api/users/{id}/move": HostBody,
 }
 
 HANDWRITTEN = [
