@@ -2,13 +2,13 @@
 
 ::
 
-    link the uploads -> VACUUM INTO data.db -> link again -> is each file that a record has there?
-                             ^                                        | no
+    link the uploads -> VACUUM INTO data.db ------------> is each file that a record has there?
+                             ^ begins: link again                     | no
                              +----------------------------------------+
 
-The first links keep what is deleted while the database is copied, the second catch what came while
-it was. What slips through both is a file that lived for a moment between them: the check finds it
-missing, and the next turn, which has its first links already, brings a database without it.
+The first links keep what is deleted just then, the second, made as soon as the moment is fixed
+that is copied, catch what had come. What slips through both is a file that lived for a moment
+between them: the check finds it missing, and the next turn brings a database without it.
 """
 
 from __future__ import annotations
@@ -111,12 +111,11 @@ def sha256_of(path: Path) -> str:
 
 def _copy(data: Path, target: Path, wanted: Callable[[], bool]) -> tuple[str, ...]:
     """Copy until what the records say is there; return the files that were gone before."""
-    link_files(data, target)
     absent: set[str] = set()
     for _ in range(TRIES):
-        (target / "data.db").unlink(missing_ok=True)
-        copy_database(data, target, wanted)
         link_files(data, target)
+        (target / "data.db").unlink(missing_ok=True)
+        copy_database(data, target, wanted, begun=lambda: link_files(data, target))
         missing = set() if describe(target).files_elsewhere else _missing(target)
         if missing <= absent:  # in two turns: no name is ever used again, so it is lost for good
             return tuple(sorted(missing))

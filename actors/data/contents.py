@@ -17,8 +17,8 @@ COLLECTIONS = "SELECT id, name, fields FROM _collections WHERE type != 'view'"
 """A view shows files of other collections; it has none of its own."""
 COLUMNS = "SELECT name FROM pragma_table_info('_collections')"
 TABLE = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?"
-INTERRUPT_EVERY = 10_000
-"""SQLite's steps between two looks at whether the copy is still wanted: well under 10 ms."""
+INTERRUPT_EVERY = 1_000
+"""SQLite's steps between two looks at whether the copy is still wanted: under a millisecond."""
 
 
 class Contents(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +60,10 @@ def always() -> bool:
     return True
 
 
+def nothing() -> None:
+    """Do nothing."""
+
+
 def generation(data: Path) -> Generation:
     """Return what has made the database in ``data``; raise :class:`UserDataError`."""
     with reading(data) as database:
@@ -84,18 +88,56 @@ def describe(data: Path) -> Contents:
     )
 
 
-def copy_database(source: Path, target: Path, wanted: Callable[[], bool] = always) -> None:
+def copy_database(
+    source: Path,
+    target: Path,
+    wanted: Callable[[], bool] = always,
+    begun: Callable[[], None] = nothing,
+) -> None:
     """Copy the database in ``source``, which may be in use, to ``target`` as of one moment.
 
-    Writers go on meanwhile. The copy is compact, whole in one file, and not yet on the disk for
-    sure: whoever keeps it syncs it. Raises :class:`UserDataError`, also once not ``wanted``.
+    Writers go on meanwhile. ``begun`` is called soon after that moment, once, however long the
+    copy takes. The copy is compact, whole in one file, and not yet on the disk for sure: whoever
+    keeps it syncs it. Raises :class:`UserDataError`, also once not ``wanted``, and what ``begun``
+    raises.
     """
     if not wanted():
         raise UserDataError("interrupted")
-    with reading(source, steady=True) as database:
-        database.set_progress_handler(lambda: not wanted(), INTERRUPT_EVERY)
-        database.execute("PRAGMA synchronous = OFF")
-        database.execute("VACUUM INTO ?", [str(target / "data.db")])
+    watch = _Watch(wanted, begun)
+    try:
+        with reading(source, steady=True) as database:
+            database.set_progress_handler(watch.look, INTERRUPT_EVERY)
+            database.execute("PRAGMA synchronous = OFF")
+            database.execute("VACUUM INTO ?", [str(target / "data.db")])
+    except UserDataError:
+        if watch.error is not None:
+            raise watch.error from None
+        raise
+    watch.begin()
+
+
+class _Watch:
+    """Looks after a copy. It is first called when SQLite copies rows: their moment is fixed."""
+
+    def __init__(self, wanted: Callable[[], bool], begun: Callable[[], None]) -> None:
+        self._wanted = wanted
+        self._begun: Callable[[], None] | None = begun
+        self.error: OSError | None = None
+
+    def look(self) -> bool:
+        """Whether it is to end."""
+        try:
+            self.begin()
+        except OSError as error:  # SQLite would only say that it was interrupted
+            self.error = error
+            return True
+        return not self._wanted()
+
+    def begin(self) -> None:
+        """It has begun; a copy of few rows has ended before anybody looked."""
+        begun, self._begun = self._begun, None
+        if begun is not None:
+            begun()
 
 
 def make_whole(data: Path) -> None:

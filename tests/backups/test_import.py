@@ -19,6 +19,7 @@ from actors.data.contents import file_references
 from tests.backups.calls import Backups, zipped, zipped_directory
 from tests.backups.plain import PlainPocketBase, plain_pocketbase, titles
 from tests.house.manager import Manager, running_manager
+from tests.house.pocketbases import pocketbase
 from tests.house.surroundings import PATIENCE
 from tests.house.test_access import mint
 
@@ -73,6 +74,23 @@ def test_somebody_comes_from_a_single_pocketbase(
         assert theirs == (200 if keep == "true" else 403)
         manager.api.stop("moved")
         manager.api.run("moved")
+
+
+def test_somebody_comes_from_pocketbase_0_23(manager: Manager, tmp_path: Path) -> None:
+    """The oldest that is taken: a real directory of it is migrated, and served by this one."""
+    older = PlainPocketBase(tmp_path / "pb_data", binary=pocketbase("0.23.12"))
+    try:
+        older.start()
+        older.make_documents()
+        older.upload("of old", one=b"their file")
+    finally:
+        older.stop()
+    moved = Backups(manager, "older")
+    moved.done("POST", "import", data=zipped_directory(older.data))
+    instance = manager.api.run("older")
+    assert titles(Path(instance["db_path"])) == ["of old"]
+    (reference,) = file_references(Path(instance["db_path"]))
+    assert (Path(instance["db_path"]) / reference.path).read_bytes() == b"their file"
 
 
 def test_pocketbase_takes_back_what_is_taken_out(

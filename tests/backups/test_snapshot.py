@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -17,7 +18,7 @@ import pytest
 from actors.backups.manifest import Kind, Manifest
 from actors.backups.snapshot import MANIFEST, fingerprint_of, read_manifest, sha256_of, take
 from actors.clock import utc_now
-from actors.data.contents import file_references, quick_check
+from actors.data.contents import copy_database, file_references, quick_check
 from actors.data.database import openings
 from actors.data.userdata import read_identity
 from actors.lock import sqlite_holder
@@ -95,6 +96,49 @@ def test_no_file_is_missing_under_churn(plain: PlainPocketBase, tmp_path: Path) 
         ended.set()
         for churner in churners:
             churner.join()
+
+
+def test_what_is_deleted_while_the_database_is_copied_is_kept(tmp_path: Path) -> None:
+    """The moment is fixed before the copying takes time: what comes after it is not in it."""
+    data, target = tmp_path / "data", tmp_path / "copy"
+    data.mkdir()
+    target.mkdir()
+    with closing(sqlite3.connect(data / "data.db")) as database:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("CREATE TABLE things (title TEXT)")
+        database.executemany("INSERT INTO things VALUES (?)", [("before",)] * 5000)
+        database.commit()
+        looks: list[str] = []
+
+        def begun() -> None:
+            looks.append("begun")
+            database.execute("DELETE FROM things")
+            database.commit()
+
+        def wanted() -> bool:
+            looks.append("looked")
+            return True
+
+        copy_database(data, target, wanted, begun)
+    assert looks.index("begun") < len(looks) - 2
+    assert looks.count("begun") == 1
+    with closing(sqlite3.connect(target / "data.db")) as copy:
+        assert copy.execute("SELECT count(*) FROM things").fetchone() == (5000,)
+
+
+def test_what_goes_wrong_when_the_copy_has_begun_is_told(tmp_path: Path) -> None:
+    """SQLite itself would say no more than that it was interrupted."""
+    with closing(sqlite3.connect(tmp_path / "data.db")) as database:
+        database.execute("CREATE TABLE things (title TEXT)")
+        database.executemany("INSERT INTO things VALUES (?)", [("before",)] * 5000)
+        database.commit()
+
+    def begun() -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    (tmp_path / "copy").mkdir()
+    with pytest.raises(OSError, match="No space left"):
+        copy_database(tmp_path, tmp_path / "copy", begun=begun)
 
 
 def test_a_lost_file_is_told_and_does_not_end_all_backups(
