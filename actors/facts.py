@@ -281,3 +281,14 @@ class ReplacementProven:
     """To a user's actor: its instance was tried on its new data; None: it is well."""
 
     problem: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AtRest:
+    """An instance sleeps, and its actor has nothing to do: it may be let go."""
+
+    user_id: str
+    urn: str
+    """Which actor that is."""
+    taken: int
+    """How many requests and orders it has taken in; one that was passed on since is not yet."""

@@ -34,6 +34,7 @@ from actors.facts import (
     ActorFailed,
     AnswersAgain,
     Asked,
+    AtRest,
     HurryUp,
     LastLookTaken,
     Ordered,
@@ -88,9 +89,28 @@ class InstanceActor(pykka.ThreadingActor):
         self._waking = Waking(user_id, services, self._life, self._tell_me)
         self._falling = FallingAsleep(user_id, services, self._life, self._tell_me)
         self._closed: Callable[[], None] | None = None
+        self._taken = 0
 
     def on_receive(self, message: object) -> None:
         """Take a request about this user, or a fact about its process."""
+        self._receive(message)
+        if self._at_rest():
+            urn, taken = self.actor_urn, self._taken
+            self._supervisor.tell(AtRest(user_id=self._user_id, urn=urn, taken=taken))
+
+    def _at_rest(self) -> bool:
+        """Whether the registry knows all that this actor does, and nobody waits for it."""
+        parts = (self._ownership, self._replacement, self._falling)
+        return (
+            self._closed is None
+            and self._keeper.known
+            and self._keeper.status is Status.HIBERNATED
+            and self._life.process is None
+            and not self._waiters
+            and all(part.idle for part in parts)
+        )
+
+    def _receive(self, message: object) -> None:
         match message:
             case Asked(request=request, reply=reply, request_id=request_id):
                 with trace.serving(request_id):
@@ -119,6 +139,7 @@ class InstanceActor(pykka.ThreadingActor):
                 log.error("%s: not understood: %r", self._user_id, message)
 
     def _take(self, request: object, reply: Reply) -> None:
+        self._taken += 1
         try:
             self._serve(request, reply)
         except PblmError as error:

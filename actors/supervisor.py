@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -20,6 +21,7 @@ from actors.facts import (
     ActorClosed,
     ActorFailed,
     Asked,
+    AtRest,
     Cloned,
     HousekeepingDue,
     HurryUp,
@@ -71,6 +73,8 @@ class Supervisor(pykka.ThreadingActor):
         super().__init__()
         self._services = services
         self._actors: dict[str, pykka.ActorRef[InstanceActor]] = {}
+        self._passed_on: Counter[str] = Counter()
+        """So many requests and orders the actor of each user was told, by user."""
         self._replaced: dict[str, float] = {}
         self._resting: dict[str, tuple[object, ...]] = {}
         self._closing: set[str] = set()
@@ -104,6 +108,8 @@ class Supervisor(pykka.ThreadingActor):
             case ReplacementDue(user_id=user_id):
                 if user_id in self._resting:
                     self._replace(user_id, self._resting.pop(user_id))
+            case AtRest():
+                self._let_go(message)
             case Recover():
                 self._recover()
             case ShutDown(done=done, keep=keep):
@@ -174,8 +180,22 @@ class Supervisor(pykka.ThreadingActor):
     def _pass_on(self, user_id: str, asked: Asked | Ordered) -> None:
         try:
             self._actor(user_id).tell(asked)
+            self._passed_on[user_id] += 1
         except pykka.ActorDeadError as error:
             raise Unavailable(f"{user_id}: its actor is being replaced", retry_after=1) from error
+
+    def _let_go(self, resting: AtRest) -> None:
+        """End the actor of a sleeper: the next one who asks for that user gets another.
+
+        Not if it was told something since: it is told by nobody else.
+        """
+        user_id = resting.user_id
+        actor = self._actors.get(user_id)
+        if actor is None or actor.actor_urn != resting.urn or self._closed is not None:
+            return
+        if self._passed_on[user_id] == resting.taken:
+            del self._actors[user_id], self._passed_on[user_id]
+            actor.stop(block=False)
 
     def _check_known(self, user_id: str) -> None:
         if self._services.store.get(user_id) is None:
@@ -220,6 +240,7 @@ class Supervisor(pykka.ThreadingActor):
 
     def _actor(self, user_id: str) -> pykka.ActorRef[InstanceActor]:
         if user_id not in self._actors:
+            del self._passed_on[user_id]
             self._actors[user_id] = InstanceActor.start(user_id, self._services, self.actor_ref)
         return self._actors[user_id]
 
@@ -243,7 +264,11 @@ class Supervisor(pykka.ThreadingActor):
             actor.tell(Recover())
         for message in unread:
             if not isinstance(message, RunFact):  # the new actor asks for what it needs to know
-                (actor if owner == user_id else self.actor_ref).tell(message)
+                if owner == user_id:
+                    self._passed_on[user_id] += isinstance(message, Asked | Ordered)
+                    actor.tell(message)
+                else:
+                    self.actor_ref.tell(message)
         if self._closed is not None:
             actor.tell(ShutDown(done=self._when_closed(user_id), keep=self._keep))
         self._services.publish(

@@ -20,6 +20,10 @@ class Waiters:
         self.stopped: list[Reply] = []
         self.asleep: list[Reply] = []
 
+    def __bool__(self) -> bool:
+        """Whether anybody waits."""
+        return bool(self.running or self.stopped or self.asleep)
+
     def keep(self, reply: Reply) -> None:
         """Have one more wait, unless it does already."""
         if reply not in (*self.running, *self.stopped, *self.asleep):

@@ -52,6 +52,11 @@ class Ownership:
         self._resume = False
         self._pending: tuple[OwnershipRequest, Reply] | None = None
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under way."""
+        return self._pending is None
+
     def check_free(self) -> None:
         """Raise :class:`Conflict` while an operation is under way, or after a deletion."""
         if self._pending is not None:

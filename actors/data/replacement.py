@@ -72,6 +72,11 @@ class Replacement:
         self._swap = Swap(services.layout, user_id)
         self._work: _Work | None = None
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under way."""
+        return self._work is None
+
     def check_free(self) -> None:
         """Raise :class:`Conflict` while data are being replaced."""
         if self._work is not None:

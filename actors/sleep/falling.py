@@ -46,6 +46,11 @@ class FallingAsleep:
         self._reason = ""
         self._replies: list[Reply] = []
 
+    @property
+    def idle(self) -> bool:
+        """Whether nobody looks just now."""
+        return self._looking_at is None
+
     def begin(self, reason: str, reply: Reply) -> None:
         """Look whether anybody uses the instance; put it to sleep if nobody does.
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from actors.door.routes import Busy, DoorActivity, Route
-from actors.facts import ShutDown
+from actors.facts import AtRest, ShutDown
 from bus.instance import Instance
 from bus.requests import GetInstance, SleepInstance, WakeInstance
 from bus.states import Desired, Status
@@ -254,3 +254,30 @@ def test_a_crash_loop_is_not_hurried(house: House) -> None:
     assert error.code == "unavailable"
     assert error.retry_after == pytest.approx(300, abs=20)
     assert len(house.processes.spawned) == started
+
+
+def test_a_sleeper_has_no_actor(house: House) -> None:
+    """What is known of a sleeper is in the registry; whoever calls gets an actor made anew."""
+    asleep(house)
+    house.settle()
+    assert house.actors() == []
+    caller = wake(house)
+    house.ready()
+    assert caller.instance().status is Status.RUNNING
+    assert len(house.actors()) == 1
+
+
+def test_who_comes_just_then_is_not_lost(house: House) -> None:
+    """An actor that was told something since it came to rest is not let go."""
+    asleep(house)
+    house.settle()
+    wake(house)
+    house.ready()
+    (actor,) = house.actors()
+    for taken in (0, 1, 7):
+        resting = AtRest(user_id="alice", urn=actor.actor_urn, taken=taken)
+        wanted = wake(house) if taken == 1 else None
+        house.supervisor.tell(resting)
+        house.settle()
+        assert house.actors() == [actor]
+        assert wanted is None or wanted.instance().status is Status.RUNNING

@@ -180,7 +180,7 @@ class Manager:
             try:
                 self.api.running()
                 return
-            except OSError:
+            except (OSError, RuntimeError):  # nobody listens, or has not got to it within 2 s
                 self.api.hang_up()
                 time.sleep(0.02)
         raise RuntimeError(f"the manager does not come up: {self._log.read_text()}")

@@ -42,13 +42,14 @@ def _rates(manager: GatedManager, port: int, plan: Plan) -> tuple[list[float], l
 
 def _share(through: list[float], direct: list[float]) -> Row:
     shares = [ours / bare for ours, bare in zip(through, direct, strict=True)]
+    share = statistics.median(shares)
     return Row(
-        what=f"through the door, {CLIENTS} connections ({load.tool()})",
+        what=f"{CLIENTS} connections ({load.tool()}); of each pair {share:.2f}x at the median",
         unit="req/s",
         ours=through,
         bare=direct,
         target=f">= {LEAST_SHARE:g}x",
-        met=statistics.median(shares) >= LEAST_SHARE,
+        met=share >= LEAST_SHARE,
     )
 
 
