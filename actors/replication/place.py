@@ -37,6 +37,8 @@ class Place:
         found = url or settings.replica_url
         assert found is not None
         self._store = _open(settings, found)
+        # where Litestream 0.5 puts the changes, before it puts them together
+        self._changes = "0000" if found.startswith(S3) else "ltx/0"
 
     def generations(self, user: str) -> dict[str, datetime]:
         """When each generation of the user's database began, by name, oldest first."""
@@ -56,7 +58,7 @@ class Place:
         """Whether a file of changes is there, by the name that it has on the host."""
         with _failures():
             try:
-                obstore.head(self._store, f"{user}/{generation}/ltx/0/{name}")
+                obstore.head(self._store, f"{user}/{generation}/{self._changes}/{name}")
             except FileNotFoundError:
                 return False
             return True

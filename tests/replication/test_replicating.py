@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import sqlite3
@@ -14,6 +15,7 @@ import pytest
 import requests
 
 from actors import proc
+from actors.replication.place import Place
 from actors.replication.replicas import Replicas
 from bus.settings.replication import find_litestream
 from bus.states import Status
@@ -188,6 +190,15 @@ def test_a_bucket_takes_it_too_and_the_tenant_never_sees_its_keys(users: Bucket)
         manager.root.chmod(0o711)
         instance = manager.api.run("ann")
         eventually(lambda: any(users.folder.rglob("*.ltx")), "a first copy is in the bucket")
+        state, place = (
+            Replicas(manager.settings, manager.layout).state("ann"),
+            Place(manager.settings),
+        )
+        generation = state.current()
+        assert generation is not None
+        user, last = manager.layout.data("ann").name, state.last_change() or ""
+        arrived = functools.partial(place.has_change, user, generation.name, last)
+        eventually(arrived, "it is known where the last change is")
         for pid in proc.family(instance["pid"]):
             for said in ("environ", "cmdline"):
                 text = Path(f"/proc/{pid}/{said}").read_bytes().decode()
