@@ -201,7 +201,8 @@ class Workshop:
             raise InvalidBackup("Its database is not what was written")
 
     def _check_room(self, data: Path) -> None:
-        needed = (data / "data.db").stat().st_size + SPARE
+        database = data / "data.db"  # of whoever has lost it a former moment may be wanted
+        needed = (database.stat().st_size if database.exists() else 0) + SPARE
         for place in (self._layout.control, self._layout.backups_root):
             free = free_bytes(place)
             if free < needed:
