@@ -28,6 +28,18 @@ class FilesCopied:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PruneDue:
+    """It is time to remove what is older than anybody can go back to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserPurged:
+    """There is no such user any more."""
+
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FilesForgotten:
     """The user's files are to be looked at anew: they are another user's now."""
 

@@ -10,8 +10,10 @@ was, a new generation begins, beside the old ones, which stay as they are::
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shutil
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -53,6 +55,17 @@ def began_at(name: str) -> datetime | None:
 def epoch_of(name: str) -> int:
     """Return the epoch of the generation of that name."""
     return int(name.partition("-")[0].removeprefix("e"))
+
+
+def outdated(generations: Mapping[str, datetime], before: datetime) -> list[str]:
+    """Return which generations have nothing that is later than ``before``, by name.
+
+    Each ends where the next one begins. So the last one is never among them.
+    """
+    names = sorted(generations, key=lambda name: generations[name])
+    return [
+        name for name, following in itertools.pairwise(names) if generations[following] < before
+    ]
 
 
 class LocalState:

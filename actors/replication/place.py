@@ -110,6 +110,14 @@ class Place:
             pages = obstore.list(self._store, prefix=f"{user}/{folder}")
             return {each["path"].rpartition("/")[2] for page in pages for each in page}
 
+    def remove_folder(self, user: str, folder: str = "") -> None:
+        """Have nothing there in a folder of the user, or of the user at all."""
+        with _failures():
+            for page in obstore.list(self._store, prefix=f"{user}/{folder}".rstrip("/")):
+                paths = [each["path"] for each in page]
+                if paths:
+                    obstore.delete(self._store, paths)
+
     def remove(self, user: str, path: str) -> None:
         """Have no such file of the user there."""
         with _failures(), contextlib.suppress(FileNotFoundError):
@@ -118,7 +126,7 @@ class Place:
 
 def _open(settings: Settings, url: str) -> LocalStore | S3Store:
     if not url.startswith(S3):
-        return LocalStore(url, mkdir=True)
+        return LocalStore(url, mkdir=True, automatic_cleanup=True)
     bucket, _, prefix = url.removeprefix(S3).partition("/")
     custom = settings.replica_endpoint is not None
     return S3Store(

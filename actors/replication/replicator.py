@@ -6,7 +6,7 @@ import contextlib
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pykka
@@ -14,8 +14,16 @@ import pykka
 from actors.capability import Capability
 from actors.facts import Asked, Reply
 from actors.layout import directory_name
-from actors.replication.facts import FilesCopied, FilesDue, FilesForgotten, LookDue
+from actors.replication.facts import (
+    FilesCopied,
+    FilesDue,
+    FilesForgotten,
+    LookDue,
+    PruneDue,
+    UserPurged,
+)
 from actors.replication.files import FileCopier
+from actors.replication.generation import outdated
 from actors.replication.replicas import Replicas
 from actors.services import Services
 from bus.answers import Answer, ErrorAnswer, ReplicaAnswer, ReplicaGeneration
@@ -31,6 +39,8 @@ LOOK = 2.0
 """Seconds between two looks at which file each database is."""
 FILES_ROUND = 5.0
 """Seconds from one round of copying files to the next."""
+PRUNE = 3600.0
+"""Seconds from one look for what is too old to the next."""
 THREADS = 3
 """One copies files; the others look into the place for those who ask."""
 
@@ -67,6 +77,12 @@ class Replicator(pykka.ThreadingActor):
                 self._later(FILES_ROUND, FilesDue())
             case FilesForgotten(user_ids=user_ids):
                 self._forgotten.update(user_ids)
+            case UserPurged(user_id=user_id):
+                self._forgotten.add(user_id)
+                self._run(lambda: self._purge(user_id))
+            case PruneDue():
+                self._run(self._prune)
+                self._later(PRUNE, PruneDue())
             case _:
                 log.error("replicator: not understood: %r", message)
 
@@ -106,6 +122,34 @@ class Replicator(pykka.ThreadingActor):
                 return
         now = self._services.clock.now()
         self._tell_me(FilesCopied(at=now, problems=problems, users=tuple(users)))
+
+    def _purge(self, user_id: str) -> None:
+        """Whoever asks to be forgotten is, unless the backups were to be kept. In a thread."""
+        if self._services.layout.backups(user_id).exists() or self._known(user_id):
+            return
+        try:
+            self._place.remove_folder(directory_name(user_id))
+        except PblmError as error:
+            log.error("%s: the replica stays: %s", user_id, error.message)
+
+    def _prune(self) -> None:
+        """Remove the generations that ended too long ago for anybody. In a thread."""
+        kept = timedelta(seconds=self._services.settings.replica_retention)
+        before = self._services.clock.now() - kept
+        for record in self._services.store.records():
+            user = directory_name(record.user_id)
+            try:
+                for name in outdated(self._place.generations(user), before):
+                    log.info("%s: generation %s is removed", record.user_id, name)
+                    self._place.remove_folder(user, name)
+            except PblmError as error:
+                log.warning("%s: old generations stay: %s", record.user_id, error.message)
+                return
+            if self._copier.halted.is_set():
+                return
+
+    def _known(self, user_id: str) -> bool:
+        return self._services.store.get(user_id) is not None
 
     def _files_copied(self, news: FilesCopied) -> None:
         for user_id, problem in news.problems.items():
@@ -179,13 +223,14 @@ def make_replicator(services: Services) -> Capability:
     ref = Replicator.start(services, services.replicas, Place(services.settings))
     ref.tell(LookDue())
     ref.tell(FilesDue())
+    ref.tell(PruneDue())
 
     def hear(event: Event) -> None:
         match event:
             case InstanceRenamed(user_id=user_id, to=to):
                 ref.tell(FilesForgotten(user_ids=(user_id, to)))
             case InstanceDeleted(user_id=user_id, purge_at=None):
-                ref.tell(FilesForgotten(user_ids=(user_id,)))
+                ref.tell(UserPurged(user_id=user_id))
 
     return _capability(ref, hear)
 

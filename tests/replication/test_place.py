@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import pytest
 
 from actors.layout import Layout
 from actors.replication.files import FileCopier
+from actors.replication.generation import outdated
 from actors.replication.place import Place
 from bus.errors import BackupError
 from bus.settings import Settings
@@ -47,6 +48,32 @@ def test_generations_are_told_oldest_first(place: Place) -> None:
     assert place.generations("pb_user_nobody.db") == {}
     assert place.written_at(USER, f"e00000001-{BEGAN}") is not None
     assert place.written_at(USER, "e00000009-x") is None
+
+
+def test_what_nobody_can_go_back_to_any_more_is_removed(place: Place) -> None:
+    """A generation goes when the next one began long enough ago; a user's neighbour stays."""
+    paths = [f"e0000000{number}-{BEGAN}/0000/a.ltx" for number in (1, 2)]
+    for path in (*paths, "storage/c/r/f"):
+        place.send(USER, path, BytesIO(b"x"))
+    place.send(f"{USER}2", "storage/c/r/f", BytesIO(b"x"))
+    place.remove_folder(USER, f"e00000001-{BEGAN}")
+    assert [*place.generations(USER)] == [f"e00000002-{BEGAN}"]
+    assert place.files(USER) == {"storage/c/r/f"}
+    place.remove_folder(USER)
+    assert place.generations(USER) == {}
+    assert place.files(USER) == set()
+    assert place.files(f"{USER}2") == {"storage/c/r/f"}
+
+
+def test_a_generation_ends_where_the_next_one_begins() -> None:
+    """What is later than the moment is in those that are kept; the last one always is."""
+    noon = datetime(2026, 11, 24, 12, tzinfo=UTC)
+    hour = timedelta(hours=1)
+    began = {"c": noon, "a": noon - 4 * hour, "b": noon - 2 * hour}
+    assert outdated(began, noon - 3 * hour) == []
+    assert outdated(began, noon - hour) == ["a"]
+    assert outdated(began, noon + hour) == ["a", "b"]
+    assert outdated({}, noon) == []
 
 
 def test_a_file_comes_back_as_it_was(place: Place, tmp_path: Path) -> None:

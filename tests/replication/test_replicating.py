@@ -118,6 +118,16 @@ def test_every_acknowledged_write_is_in_the_replica(house: Manager, tmp_path: Pa
     assert len(generations(house, "bea")) == 1
 
 
+def test_whoever_is_purged_is_gone_there_too(house: Manager) -> None:
+    """Nothing of him is left in the place of the replicas."""
+    house.api.run("gone")
+    house.api.stop("gone")
+    place = generations(house, "gone")[0].parent
+    answer = house.api.call("DELETE", "/api/users/gone/pb?purge=true")
+    assert answer.status_code == 200, answer.text
+    eventually(lambda: not place.exists() or not any(place.rglob("*.ltx")), "it is removed there")
+
+
 def test_a_pair_is_adopted(tmp_path: Path) -> None:
     """A manager that is killed leaves both; the next one takes them over and stops them."""
     with manager_of(replica_url=tmp_path / "replicas") as manager:
