@@ -40,10 +40,8 @@ class Traffic:
 def traffic(ports: Collection[int]) -> dict[int, Traffic]:
     """Return the connections to each of ``ports`` on loopback, but for our own probes."""
     found = {port: Traffic() for port in ports}
-    with open("/proc/net/tcp", encoding="ascii") as table:
-        next(table)
-        for line in table:
-            _note(line.split(), found)
+    for row in proc.sockets():
+        _note(row, found)
     return found
 
 

@@ -102,9 +102,9 @@ class Writer:
         return status == 200
 
 
-def read_back(port: int) -> list[dict[str, Any]]:
+def read_back(port: int, *, host: str = "127.0.0.1") -> list[dict[str, Any]]:
     """All notes in the PocketBase on ``port``, read as a stranger would."""
-    rest, notes = Rest(port, timeout=30), list[dict[str, Any]]()
+    rest, notes = Rest(port, timeout=30, host=host), list[dict[str, Any]]()
     page: list[dict[str, Any]] | None = None
     while page is None or page:
         last = notes[-1]["number"] if notes else 0

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import itertools
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from actors.clock import boottime
 from actors.cluster.directory import Place, State
-from actors.cluster.etcd import Etcd
-from actors.cluster.gateway import Unreachable
 from tests.chaos.rest import Rest
 from tests.chaos.writer import PATH, value_of
 
@@ -34,14 +33,23 @@ class Ack:
 class Client:
     """Writes from a thread of its own, every ``pause`` seconds."""
 
-    def __init__(self, agreed: Etcd, user: str, token: str, *, pause: float = 0.02) -> None:
+    def __init__(
+        self,
+        place_of: Callable[[str], Place | None],
+        user: str,
+        token: str,
+        *,
+        pause: float = 0.02,
+    ) -> None:
+        """``place_of`` says whose a user is, as last heard."""
         self.user = user
         self.acks: list[Ack] = []
         self.refused = 0
-        self._agreed = agreed
+        self._place_of = place_of
         self._token = token
         self._pause = pause
         self._known: dict[int, Place] = {}
+        self._gone: set[int] = set()
         self._number = 0
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"client of {user}", daemon=True)
@@ -55,11 +63,13 @@ class Client:
         self._end.set()
         self._thread.join()
 
-    def outages(self, least: float = 0.0) -> list[float]:
-        """The times between one acknowledgement and the next, if longer than ``least`` seconds."""
-        times = sorted(ack.at for ack in self.acks)
-        gaps = (after - before for before, after in itertools.pairwise(times))
-        return [gap for gap in gaps if gap > least]
+    def outages(self, since: int = 0) -> list[float]:
+        """The times between one acknowledgement and the next, in seconds.
+
+        From the ``since``-th on.
+        """
+        times = sorted(ack.at for ack in self.acks[max(0, since - 1) :])
+        return [after - before for before, after in itertools.pairwise(times)]
 
     def overlaps(self) -> list[tuple[Ack, Ack]]:
         """Acknowledgements of one owner after the next one's first."""
@@ -80,12 +90,9 @@ class Client:
                 self._write(place)
 
     def _look(self) -> None:
-        try:
-            seen = self._agreed.read(self.user)
-        except Unreachable:
-            return
-        if seen is not None and seen.place.state is State.RUNNING:
-            self._known[seen.place.epoch] = seen.place
+        place = self._place_of(self.user)
+        if place is not None and place.state is State.RUNNING and place.epoch not in self._gone:
+            self._known[place.epoch] = place
 
     def _write(self, place: Place) -> None:
         assert place.address is not None
@@ -107,3 +114,4 @@ class Client:
         self.refused += 1
         if place.epoch < max(self._known):  # it is gone for good
             self._known.pop(place.epoch)
+            self._gone.add(place.epoch)

@@ -67,6 +67,11 @@ class Fleet:
         assert seen is not None, f"{user_id} has no place"
         return seen.place
 
+    def known(self, user_id: str) -> Place | None:
+        """Whose the user is, if it is anybody's."""
+        seen = self.agreed.read(user_id)
+        return None if seen is None else seen.place
+
     def is_on(self, user_id: str, host: str) -> bool:
         """Whether the host owns the user."""
         return self.place(user_id).host == host

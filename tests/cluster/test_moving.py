@@ -44,7 +44,7 @@ def test_nothing_that_was_acknowledged_is_lost_by_a_move(fleet: Fleet) -> None:
     h1, h2 = fleet.hosts["h1"], fleet.hosts["h2"]
     alice = fleet.named("h1", "alice")
     rows = Rows(h1.api.run(alice))
-    client = Client(fleet.agreed, alice, rows.token)
+    client = Client(fleet.known, alice, rows.token)
     client.start()
     eventually(lambda: len(client.acks) > 20, "it writes")
     there = ask(h1, MoveInstance(user_id=alice, host="h2"), PlaceAnswer)

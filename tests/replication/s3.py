@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from actors.ports import is_free
-from tests.house.surroundings import eventually
+from tests.house.surroundings import eventually, listening_addresses
 from tests.ports import free_ports
 
 RCLONE = Path(sys.executable).with_name("rclone")
@@ -35,16 +34,16 @@ class Bucket:
 
 
 @contextmanager
-def bucket(root: Path) -> Iterator[Bucket]:
-    """Run a server that has one bucket."""
+def bucket(root: Path, *, address: str = "127.0.0.1") -> Iterator[Bucket]:
+    """Run a server that has one bucket, on an address of this machine."""
     folder = root / "users"
     folder.mkdir(parents=True)
     port = free_ports(1)
-    options = ["--addr", f"127.0.0.1:{port}", "--auth-key", f"{KEY_ID},{SECRET}"]
+    options = ["--addr", f"{address}:{port}", "--auth-key", f"{KEY_ID},{SECRET}"]
     command = [str(RCLONE), "serve", "s3", "--config=/dev/null", *options, str(root)]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as server:
         try:
-            eventually(lambda: not is_free(port), "the S3 server listens")
-            yield Bucket(endpoint=f"http://127.0.0.1:{port}", folder=folder)
+            eventually(lambda: bool(listening_addresses(port)), "the S3 server listens")
+            yield Bucket(endpoint=f"http://{address}:{port}", folder=folder)
         finally:
             server.terminate()

@@ -1,0 +1,122 @@
+"""Hurt three hosts at random, under writes, and see that the promises of the cluster hold.
+
+Takes root: each host is a network namespace, with a real etcd, manager, Litestream and PocketBase;
+the replica is in a real S3 server. A violated promise ends the run with status 1; the same seed
+makes the same faults again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from pathlib import Path
+
+from tests.chaos import interrupt
+from tests.nemesis.faults import FAULTS
+from tests.nemesis.network import BUCKET, network
+from tests.nemesis.run import Happened, Run, kinds
+from tests.replication.s3 import bucket
+
+
+def main() -> int:
+    """Run, print, perhaps write."""
+    options = _options()
+    if os.geteuid() != 0:
+        print("takes root: network namespaces are made", file=sys.stderr)
+        return 2
+    interrupt.by_exception()
+    with tempfile.TemporaryDirectory(prefix="pblm-nemesis-") as folder:
+        try:
+            text, wrong = _run(options, Path(folder))
+        except KeyboardInterrupt:
+            print("interrupted; everything was cleaned up", file=sys.stderr)
+            return 130
+    print(text)
+    if options.markdown:
+        options.markdown.write_text(text)
+    for each in wrong:
+        print(f"VIOLATED: {each}", file=sys.stderr)
+    return 1 if wrong else 0
+
+
+def _run(options: argparse.Namespace, folder: Path) -> tuple[str, list[str]]:
+    chance = random.Random(options.seed)
+    with network(options.hosts) as hosts, bucket(folder / "s3", address=BUCKET) as s3:
+        settings = s3.settings() | {
+            "cluster_ttl": options.ttl,
+            "cluster_margin": options.margin,
+        }
+        run = Run(hosts, folder, settings, _say)
+        try:
+            run.begin(options.users)
+            until = time.monotonic() + options.seconds
+            while time.monotonic() < until:
+                run.hurt(chance, kinds(options.only))
+            wrong = run.end()
+        except BaseException:
+            if options.keep:
+                _keep(folder, options.keep)
+            raise
+        finally:
+            run.close()
+        if options.keep:
+            _keep(folder, options.keep)
+    return _markdown(options, run, wrong), wrong
+
+
+def _keep(folder: Path, target: Path) -> None:
+    target.mkdir(parents=True, exist_ok=True)
+    for log in folder.glob("h*/*.log"):
+        (target / f"{log.parent.name}-{log.name}").write_bytes(log.read_bytes())
+
+
+def _markdown(options: argparse.Namespace, run: Run, wrong: list[str]) -> str:
+    rows: dict[str, list[Happened]] = defaultdict(list)
+    for each in run.happened:
+        rows[each.fault.name].append(each)
+    acks = sum(len(client.acks) for client in run.clients)
+    epochs = sum(len(seen) for seen in run.epochs.values())
+    lost = sum(each.lost for each in run.happened)
+    lines = [
+        f"Seed {options.seed}, {options.seconds} s, {options.hosts} hosts, {options.users} users, "
+        f"TTL {options.ttl} s, margin {options.margin:g} s: {len(run.happened)} faults, "
+        f"{epochs} epochs, {acks} acknowledged writes, {lost} of them lost, "
+        f"{len(wrong)} promises broken.",
+        "",
+        "| fault | times | longest outage of a user | acknowledged, lost | window of that |",
+        "|---|---|---|---|---|",
+    ]
+    for name, some in sorted(rows.items()):
+        outage = max(max(one.outages, default=0.0) for one in some)
+        missing, window = sum(one.lost for one in some), max(one.window for one in some)
+        cells = (name, len(some), f"{outage:.1f} s", missing, f"{window:.2f} s")
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.nemesis", description=__doc__)
+    parser.add_argument("--seconds", type=int, default=300, metavar="N")
+    parser.add_argument("--seed", type=int, default=1, metavar="N")
+    parser.add_argument("--hosts", type=int, default=3, metavar="N")
+    parser.add_argument("--users", type=int, default=6, metavar="N")
+    parser.add_argument("--ttl", type=int, default=9, metavar="SECONDS")
+    parser.add_argument("--margin", type=float, default=3.0, metavar="SECONDS")
+    names = [fault.name for fault in FAULTS]
+    parser.add_argument("--only", action="append", default=[], choices=names)
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there too")
+    parser.add_argument("--keep", type=Path, metavar="DIRECTORY", help="put the logs there")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,202 @@
+"""Run: one fault after another, under writes, and what is found at the end."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from actors.clock import boottime
+from actors.cluster.atlas import Atlas
+from actors.cluster.directory import Place, State
+from actors.cluster.etcd import Etcd
+from actors.layout import directory_name
+from bus.settings import Settings
+from tests.chaos.writer import read_back
+from tests.cluster.client import Ack, Client
+from tests.nemesis.faults import FAULTS, Fault
+from tests.nemesis.network import Host
+from tests.nemesis.station import Station, members
+
+RECOVERY = 60.0
+"""Seconds in which everybody is served again, beyond the time of a lease."""
+SLACK = 2.5
+"""Seconds before an owner's last acknowledgement that may be lost: one to the next copy, one for
+that to arrive, and the rest for a busy machine."""
+
+Say = Callable[[str], None]
+
+
+@dataclass
+class Happened:
+    """A fault that was made, and what it cost."""
+
+    fault: Fault
+    host: str
+    began: float
+    ended: float = 0.0
+    outages: list[float] = field(default_factory=list)
+    lost: int = 0
+    window: float = 0.0
+    """Seconds between the first acknowledgement that was lost and the owner's last."""
+
+
+class Run:
+    """See the module."""
+
+    def __init__(self, hosts: list[Host], folder: Path, settings: dict[str, Any], say: Say) -> None:
+        self.happened: list[Happened] = []
+        self._say = say
+        self._ttl = int(settings["cluster_ttl"])
+        self._margin = float(settings["cluster_margin"])
+        self.stations = [Station(host, hosts, folder, settings) for host in hosts]
+        seen_by = Settings(
+            cluster_etcd=tuple(members(hosts)), cluster_name="nemesis", replica_url="/none"
+        )
+        self.agreed = Etcd(seen_by)
+        self.atlas = Atlas("clients", self.agreed)
+        self.clients: list[Client] = []
+        self.epochs: dict[str, list[int]] = defaultdict(list)
+
+    def begin(self, users: int) -> None:
+        """Start everything, and the clients."""
+        for station in self.stations:
+            station.start_etcd()
+        for station in self.stations:
+            station.start_manager()
+        self._await(lambda: all(station.serves() for station in self.stations), "all serve")
+        self.atlas.start()
+        self.atlas.listen(self._note)
+        for number in range(users):
+            user = f"user{number}"
+            self.stations[number % len(self.stations)].init(user)
+            place = self._await_place(user)
+            self._provide(user, place)
+            self.clients.append(Client(self._place_of, user, "", pause=0.1))
+        for client in self.clients:
+            client.start()
+        self._await(self._all_write, "all write")
+
+    def hurt(self, chance: random.Random, among: tuple[Fault, ...]) -> None:
+        """Make one fault, undo it, and wait until everybody is served again."""
+        fault, station = chance.choice(among), chance.choice(self.stations)
+        happened = Happened(fault=fault, host=station.name, began=boottime())
+        self.happened.append(happened)
+        marks = {client.user: len(client.acks) for client in self.clients}
+        fault.begin(station, self.stations)
+        threading.Event().wait(fault.lasts)
+        fault.end(station, self.stations)
+        ended = happened.ended = boottime()
+        self._await(
+            lambda: all(each.acks[-1].at > ended for each in self.clients), f"after {fault.name}"
+        )
+        self._await(lambda: all(each.serves() for each in self.stations), "all serve")
+        self._await(lambda: len(self.agreed.hosts()) == len(self.stations), "all have joined")
+        happened.outages = [
+            max(client.outages(since=marks[client.user]), default=0.0) for client in self.clients
+        ]
+        worst = max(happened.outages)
+        self._say(f"{fault.name:42} {station.name}  longest outage {worst:5.1f} s")
+
+    def end(self) -> list[str]:
+        """Stop the clients; return what was violated."""
+        for client in self.clients:
+            client.close()
+        wrong: list[str] = []
+        for client in self.clients:
+            wrong += self._judge(client)
+        return wrong
+
+    def close(self) -> None:
+        """End everything."""
+        for station in self.stations:
+            station.kill_all()
+        self.agreed.close()
+        self.atlas.close()
+
+    def _judge(self, client: Client) -> list[str]:
+        wrong = [
+            f"{client.user}: {old.host} acknowledged in epoch {old.epoch} after {new.host} in "
+            f"{new.epoch}, {old.sent - new.at:.3f} s later"
+            for old, new in client.overlaps()
+        ]
+        seen = self.epochs[client.user]
+        if seen != sorted(set(seen)):
+            wrong.append(f"{client.user}: its epochs do not rise: {seen}")
+        place = self._await_place(client.user)
+        host, _, port = str(place.address).rpartition(":")
+        found = {int(row["number"]) for row in read_back(int(port), host=host)}
+        lost = [ack for ack in client.acks if ack.number not in found]
+        wrong += [problem for ack in lost if (problem := self._unexcused(client, ack))]
+        owner = next(each for each in self.stations if each.name == place.host)
+        check = _check(owner.dbs / directory_name(client.user) / "data.db")
+        return wrong if check == "ok" else [*wrong, f"{client.user}: integrity: {check}"]
+
+    def _unexcused(self, client: Client, ack: Ack) -> str | None:
+        """Say so if this acknowledgement may not be lost."""
+        last = max(each.at for each in client.acks if each.epoch == ack.epoch)
+        window = last - ack.at
+        cause = max(
+            (each for each in self.happened if each.began <= last + 1), key=lambda one: one.began
+        )
+        cause.lost += 1
+        cause.window = max(cause.window, window)
+        bound = SLACK + (self._ttl - self._margin if cause.fault.cut else 0.0)
+        if window <= bound:
+            return None
+        return f"{client.user}: {ack} was lost, {window:.1f} s before the last; {cause.fault.name}"
+
+    def _note(self) -> None:
+        for user, place in self.atlas.places().items():
+            known = self.epochs[user]
+            if not known or known[-1] != place.epoch:
+                known.append(place.epoch)
+
+    def _place_of(self, user: str) -> Place | None:
+        return self.atlas.place(user)
+
+    def _await_place(self, user: str) -> Place:
+        self._await(lambda: self._runs(user), f"{user} runs")
+        place = self.atlas.place(user)
+        assert place is not None
+        return place
+
+    def _runs(self, user: str) -> bool:
+        place = self.atlas.place(user)
+        return place is not None and place.state is State.RUNNING
+
+    def _all_write(self) -> bool:
+        return all(len(client.acks) > 3 for client in self.clients)
+
+    def _provide(self, user: str, place: Place) -> None:
+        station = next(each for each in self.stations if each.name == place.host)
+        directory = station.dbs / directory_name(user)
+        port = str(place.address).rpartition(":")[2]
+        program = [sys.executable, "-m", "tests.nemesis.provide", str(directory), port]
+        subprocess.run([*station.host.enter, *program], check=True, timeout=60)
+
+    def _await(self, condition: Callable[[], bool], what: str) -> None:
+        deadline = time.monotonic() + self._ttl + RECOVERY
+        while not condition():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"not within {self._ttl + RECOVERY:g} s: {what}")
+            threading.Event().wait(0.1)
+
+
+def kinds(names: list[str]) -> tuple[Fault, ...]:
+    """Return those of these names; all if there are none."""
+    return tuple(fault for fault in FAULTS if not names or fault.name in names)
+
+
+def _check(database: Path) -> str:
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as opened:
+        return str(opened.execute("PRAGMA integrity_check").fetchone()[0])
