@@ -150,11 +150,16 @@ class Etcd:
     def watch(self, revision: int, changed: Callable[[Change], None], silence: float) -> None:
         """See :class:`Coordination`."""
         create = _under(self._prefix) | {"start_revision": str(revision + 1)}
-        for told in self._gateway.members[0].stream("watch", {"create_request": create}, silence):
-            if told.canceled:
-                raise Compacted("what the watch begins with is compacted")
-            for event in told.events:
-                changed(self._change(event))
+        member = self._gateway.members[0]
+        try:
+            for told in member.stream("watch", {"create_request": create}, silence):
+                if told.canceled:
+                    raise Compacted("what the watch begins with is compacted")
+                for event in told.events:
+                    changed(self._change(event))
+        except Unreachable:
+            self._gateway.avoid(member)  # it may be silent because nobody tells it anything
+            raise
 
     def _change(self, event: gateway.Event) -> Change:
         key = event.kv

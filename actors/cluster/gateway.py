@@ -243,6 +243,11 @@ class Gateway:
         others = [each for each in self._members if each is not member]
         self._members = [member, *others]
 
+    def avoid(self, member: Member) -> None:
+        """It does not answer: ask it last."""
+        others = [each for each in self._members if each is not member]
+        self._members = [*others, member]
+
     def call(self, path: str, body: dict[str, Any], answer: type[T], timeout: float) -> T:
         """Ask whoever answers within ``timeout`` seconds; raises :class:`Unreachable`."""
         problems = []

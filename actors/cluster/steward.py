@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 from actors.cluster.atlas import Atlas
 from actors.cluster.claims import Claims
@@ -19,6 +20,7 @@ from actors.cluster.gateway import Unreachable
 from actors.cluster.hands import EarlyHands, Hands, LiveHands, end_all
 from actors.cluster.jobs import Jobs
 from actors.cluster.whereabouts import heir
+from actors.data.belongings import clear_lost_and_found
 from actors.data.ownership import finish_renames
 from actors.data.swap import finish_swaps
 from actors.records import Record
@@ -33,6 +35,8 @@ LOOK = 2.0
 GRACE = 1.0
 """Seconds that a host may be gone until its users are taken: one that joins anew is, for a moment,
 not there."""
+CLEAR_UP = 600.0
+"""Seconds from one look through the lost and found to the next."""
 MISSING = 10.0
 """Seconds after which a claim that has brought nothing is taken for one that has failed."""
 
@@ -64,6 +68,7 @@ class Steward:
         self._settled_for: int | None = None
         self._missing: dict[str, float] = {}
         self._purged: set[str] = set()
+        self._cleared_at = -CLEAR_UP
         self._again = threading.Event()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="steward")
@@ -162,8 +167,19 @@ class Steward:
             self._settle(member)
         for user_id in tuple(self._purged):
             self.purge(user_id)
+        self._clear_up()
         for user_id in self._wanting(member):
             self._take(user_id)
+
+    def _clear_up(self) -> None:
+        """Remove what was set aside long ago, now and then."""
+        now = self._services.clock.monotonic()
+        if now < self._cleared_at + CLEAR_UP:
+            return
+        self._cleared_at = now
+        settings, layout = self._services.settings, self._services.layout
+        limit = self._services.clock.now() - timedelta(seconds=settings.cluster_lost_found)
+        self._jobs.quick(lambda: clear_lost_and_found(layout, limit))
 
     def _settle(self, member: Membership) -> None:
         """Claim those whose data are here, and set aside what is others'."""

@@ -6,11 +6,13 @@ import contextlib
 import os
 import shutil
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 from actors.data import contents, userdata
 from actors.data.database import UserDataError
 from actors.data.swap import Swap
+from actors.durable import remove
 from actors.layout import Layout, make_private_directory
 from actors.logs import files
 from bus.causes import Cause
@@ -56,6 +58,15 @@ def set_aside(layout: Layout, user_id: str, name: str) -> None:
                 os.utime(target)  # it is kept for a while from now on
         if layout.replication(user_id).exists():
             shutil.rmtree(layout.replication(user_id))
+
+
+def clear_lost_and_found(layout: Layout, before: datetime) -> None:
+    """Remove what was set aside before then."""
+    if not layout.lost_and_found.exists():
+        return
+    for path in layout.lost_and_found.iterdir():
+        if path.stat().st_mtime < before.timestamp():
+            remove(path)
 
 
 def rename(layout: Layout, old: str, new: str) -> None:

@@ -22,6 +22,9 @@ from tests.nemesis.network import BUCKET, network
 from tests.nemesis.run import Happened, Run, kinds
 from tests.replication.s3 import bucket
 
+SHOWN = 20
+"""So many broken promises are shown at most."""
+
 
 def main() -> int:
     """Run, print, perhaps write."""
@@ -39,7 +42,7 @@ def main() -> int:
     print(text)
     if options.markdown:
         options.markdown.write_text(text)
-    for each in wrong:
+    for each in wrong[:SHOWN]:
         print(f"VIOLATED: {each}", file=sys.stderr)
     return 1 if wrong else 0
 

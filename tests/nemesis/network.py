@@ -15,6 +15,7 @@ groups.
 from __future__ import annotations
 
 import contextlib
+import socket
 import subprocess
 from collections.abc import Iterator
 
@@ -83,6 +84,8 @@ class Host:
 def network(count: int) -> Iterator[list[Host]]:
     """Make the bridge and so many hosts; nothing is left of them."""
     hosts = [Host(number) for number in range(1, count + 1)]
+    alone = socket.socket(socket.AF_UNIX)
+    alone.bind(f"\0{BRIDGE}")  # the names are those of the machine: there is one nemesis at a time
 
     def remove() -> None:
         for host in hosts:
@@ -100,3 +103,4 @@ def network(count: int) -> Iterator[list[Host]]:
         yield hosts
     finally:
         remove()
+        alone.close()

@@ -1,0 +1,115 @@
+"""A user's data out of a replica that is not what it should be: never nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from actors.cluster import recovery
+from actors.cluster.directory import Place, State
+from actors.cluster.recovery import Recovery, RecoveryFailed
+from actors.data.belongings import clear_lost_and_found
+from actors.data.contents import count_rows
+from actors.layout import Layout, directory_name
+from actors.replication.place import Place as ReplicaPlace
+from actors.replication.rewind import Rewind
+from tests.cluster.rows import Rows, copied
+from tests.house.manager import Manager, running_manager
+from tests.house.surroundings import eventually
+
+USER = "ann"
+
+
+@dataclass
+class Left:
+    """What a lost host has left: a replica, in which ten rows arrived five by five."""
+
+    manager: Manager
+    replica: Path
+
+    @property
+    def files(self) -> list[Path]:
+        """The files of the replica: single changes, and what was made of several."""
+        return list((self.replica / directory_name(USER)).rglob("*.ltx"))
+
+    @property
+    def changes(self) -> list[Path]:
+        """Those of single changes, in their order."""
+        return sorted(file for file in self.files if file.parent.name == "0")
+
+    def recovery(self) -> Recovery:
+        """Return who restores from it."""
+        settings, layout = self.manager.settings, self.manager.layout
+        place = ReplicaPlace(settings)
+        return Recovery(layout, Rewind(settings, layout, place), place)
+
+
+@pytest.fixture(scope="module")
+def left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Left]:
+    replica = tmp_path_factory.mktemp("replica")
+    with running_manager(replica_url=replica, replica_sync_interval=0.1, seeds=1) as manager:
+        rows = Rows(manager.api.run(USER))
+        for number in (5, 10):
+            rows.write(5)
+            eventually(lambda number=number: copied(replica, USER) == number, "it is copied")  # type: ignore[misc]
+        manager.api.stop(USER)
+        yield Left(manager, replica)
+
+
+def place(*, durable: int = 1, born: int = 1) -> Place:
+    """Return the place of a user whose host is lost."""
+    return Place(
+        host="lost",
+        incarnation=1,
+        epoch=durable,
+        state=State.RUNNING,
+        durable=durable,
+        born=born,
+        identity="it has run",
+    )
+
+
+def test_what_was_never_durable_is_not_taken(left: Left) -> None:
+    """Neither what somebody had before, who had the same id, nor what came after the last base."""
+    for wrong in (place(durable=0), place(durable=2, born=2)):
+        with pytest.raises(RecoveryFailed, match="no replica"):
+            left.recovery().restore(USER, wrong)
+
+
+def test_damage_costs_what_came_after_it_and_then_a_backup_is_taken(
+    left: Left, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The newest, an earlier moment, a backup: whichever is the first that is sound."""
+    whole = count_rows(left.recovery().restore(USER, place()))
+    monkeypatch.setattr(recovery, "EARLIER", [timedelta(seconds=0.1 * 1.2**n) for n in range(30)])
+    newest = left.changes[-1].name.rpartition("-")[2]
+    for file in left.files:
+        if file.name.endswith(newest):
+            file.write_bytes(file.read_bytes()[:-300])
+    earlier = count_rows(left.recovery().restore(USER, place()))
+    assert 0 < earlier < whole
+
+    monkeypatch.setattr(recovery, "EARLIER", ())
+    for file in left.files:
+        file.write_bytes(b"")
+    with pytest.raises(RecoveryFailed):
+        left.recovery().restore(USER, place())
+    answer = left.manager.api.call("POST", f"/api/users/{USER}/backups")
+    assert answer.status_code == 200, answer.text
+    assert count_rows(left.recovery().restore(USER, place())) == whole
+
+
+def test_what_was_set_aside_is_removed_after_a_while(tmp_path: Path) -> None:
+    """As old as it is since it was set aside."""
+    layout = Layout(root=tmp_path, control=tmp_path / ".pblm")
+    for name, age in (("old", 10), ("new", 1)):
+        (layout.lost_and_found / name).mkdir(parents=True)
+        at = datetime.now(UTC).timestamp() - age
+        os.utime(layout.lost_and_found / name, (at, at))
+    clear_lost_and_found(layout, datetime.now(UTC) - timedelta(seconds=5))
+    assert [path.name for path in layout.lost_and_found.iterdir()] == ["new"]
