@@ -40,6 +40,8 @@ from bus.user_id import check_user_id
 
 LONG_WAIT = 300.0
 """How long a call that copies data waits, if nothing else is asked for, in seconds."""
+ELSEWHERE_TIMEOUT = 120.0
+"""How long a bucket may take to tell what it has, in seconds."""
 AT_ONCE = 0.1
 """How long one waits who will not, in seconds: what is wrong with a request is known by then."""
 MAX_WAITING = 16
@@ -94,7 +96,8 @@ class BackupsResource:
         """``GET /api/users/{id}/backups``."""
         query = read_query(req, {"elsewhere"})
         elsewhere = read_flag(query.get("elsewhere"), "elsewhere")
-        self._write_list(resp, ListBackups(user_id=user_id, elsewhere=elsewhere))
+        request = ListBackups(user_id=user_id, elsewhere=elsewhere)
+        self._write_list(resp, request, ELSEWHERE_TIMEOUT if elsewhere else None)
 
     def on_post(self, req: falcon.Request, resp: falcon.Response, user_id: str) -> None:
         """``POST /api/users/{id}/backups``."""
@@ -187,8 +190,10 @@ class BackupsResource:
             raise InvalidBackup("The body is empty: send the archive as it is, as the body")
         return upload
 
-    def _write_list(self, resp: falcon.Response, request: Request) -> None:
-        answer = self._bus.ask(request, BackupsAnswer)
+    def _write_list(
+        self, resp: falcon.Response, request: Request, timeout: float | None = None
+    ) -> None:
+        answer = self._bus.ask(request, BackupsAnswer, timeout=timeout)
         proven = [each for each in answer.backups if each.proven_at is not None]
         write(
             resp,

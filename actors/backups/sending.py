@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -34,7 +33,8 @@ class Sending:
         self._catalogue = catalogue
         self._jobs = jobs
         self._elsewhere = elsewhere
-        self._waiting: deque[tuple[str, str]] = deque()
+        self._waiting: dict[tuple[str, str], None] = {}
+        """User and backup, who waits longest first."""
         self._under_way = False
         self._problem = ""
 
@@ -50,23 +50,26 @@ class Sending:
         if self._elsewhere is None:
             return
         for entry in self._catalogue.entries(user_id):
-            if entry.sent_at is None and (user_id, entry.id) not in self._waiting:
-                self._waiting.append((user_id, entry.id))
+            if entry.sent_at is None:
+                self._waiting.setdefault((user_id, entry.id))
 
     def go_on(self) -> None:
         """Send the next one, if none is under way. One that fails is tried again last."""
+        found = None if self._elsewhere is None or self._under_way else self._next()
         self._services.metrics.backups_unsent.set(len(self._waiting))
-        if self._under_way or not self._waiting or self._elsewhere is None:
-            return
-        user_id, backup_id = self._waiting[0]
-        try:
-            entry = self._catalogue.find(user_id, backup_id)
-        except NotFound:
-            self._waiting.popleft()
-            self.go_on()
-            return
-        self._under_way = True
-        self._send(self._elsewhere, user_id, entry)
+        if found is not None and self._elsewhere is not None:
+            self._under_way = True
+            self._send(self._elsewhere, *found)
+
+    def _next(self) -> tuple[str, Entry] | None:
+        """Who waits longest, of those that are still here."""
+        while self._waiting:
+            user_id, backup_id = next(iter(self._waiting))
+            try:
+                return user_id, self._catalogue.find(user_id, backup_id)
+            except NotFound:
+                self._waiting.pop((user_id, backup_id))
+        return None
 
     def _send(self, elsewhere: Elsewhere, user_id: str, entry: Entry) -> None:
         sent = msgspec.structs.replace(entry, sent_at=self._services.clock.now())
@@ -75,14 +78,15 @@ class Sending:
 
         def there(_: object) -> None:
             self._under_way = False
-            self._waiting.popleft()
+            self._waiting.pop((user_id, entry.id), None)
             self._tell("")
             self._sent(user_id, sent)
             self.go_on()
 
         def failed(error: PblmError) -> None:
             self._under_way = False
-            self._waiting.rotate(-1)
+            self._waiting.pop((user_id, entry.id), None)
+            self._waiting[user_id, entry.id] = None
             self._tell(error.message)
 
         self._jobs.run(
@@ -130,6 +134,8 @@ class Sending:
     def fetch(self, user_id: str, backup_id: str, reply: Reply) -> None:
         """Have a backup here that is there; ``reply`` is called when it is."""
         elsewhere = self.elsewhere
+        if self._is_here(user_id, backup_id):
+            raise Conflict(f"Backup {backup_id} is here")
         self._jobs.take([user_id], "The way back of a backup")
         folder = self._catalogue.folder(user_id)
 
@@ -152,6 +158,13 @@ class Sending:
             reply(ErrorAnswer.of(error))
 
         self._jobs.run(work, here, failed)
+
+    def _is_here(self, user_id: str, backup_id: str) -> bool:
+        try:
+            entry = self._catalogue.find(user_id, backup_id)
+        except NotFound:
+            return False
+        return self._catalogue.archive(user_id, entry).exists()
 
     def list(self, user_id: str, then: Callable[[list[Entry]], None], reply: Reply) -> None:
         """Call ``then`` with what is there of the user; ``reply`` if that cannot be told."""

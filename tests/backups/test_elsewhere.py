@@ -78,6 +78,7 @@ def test_what_was_damaged_there_does_not_come_back(tmp_path: Path) -> None:
         eventually(lambda: bool(backups.list()[0]["sent_at"]), "it is sent")
         (archive,) = tmp_path.glob(f"*/backups/{backup}.zip")
         archive.write_bytes(archive.read_bytes()[:-1])
+        assert backups.refused("POST", f"backups/{backup}/fetch") == "conflict"
         backups.archive(backup).unlink()
         assert backups.refused("POST", f"backups/{backup}/fetch") == "invalid_backup"
         assert not list(manager.layout.backups("alice").glob("*.part"))
@@ -125,7 +126,7 @@ def test_a_bucket_out_of_order_delays_the_copies_and_nothing_else() -> None:
         backups = Backups(manager, "alice")
         backup = backups.make()
         assert backups.refused("GET", "backups?elsewhere=true") == "backup_failed"
-        assert backups.refused("POST", f"backups/{backup}/fetch") == "backup_failed"
+        assert backups.refused("POST", "backups/unknown/fetch") == "backup_failed"
         assert backups.list()[0]["sent_at"] is None
         assert manager.api.instance("alice")["pid"] == pid
         assert "pblm_backups_unsent 1.0" in manager.api.call("GET", "/metrics").text
