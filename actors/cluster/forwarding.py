@@ -27,6 +27,7 @@ from bus.requests import (
     GetReplica,
     GetSleep,
     GetUsage,
+    ImportInstance,
     ListBackups,
     ReadLog,
     RenameInstance,
@@ -103,6 +104,7 @@ class Forwarder:
         if target.host == self._directory.host:
             self._serve_here(request, reply)
             return
+        self._check_file(request, target)
         key = "" if isinstance(request, READS) else uuid.uuid4().hex
         trip = _Trip(request=request, reply=reply, key=key, request_id=trace.request_id())
         self._ask(trip, target, lambda outcome: self._answered(trip, target, outcome))
@@ -210,6 +212,14 @@ class Forwarder:
             self._serve_here(request, reply)
         except PblmError as error:
             reply(ErrorAnswer.of(error))
+
+    def _check_file(self, request: UserRequest, target: Target) -> None:
+        """Refuse what hands over a file: only the host that has it can."""
+        host = self._directory.hosts().get(target.host)
+        if isinstance(request, FindBackup | ImportInstance) and host is not None:
+            raise Conflict(
+                f"The files of {request.user_id} are on host {target.host}: ask {host.http}"
+            )
 
     def _check_other(self, request: UserRequest) -> None:
         """Refuse what would bring together users of two hosts."""

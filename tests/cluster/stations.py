@@ -81,7 +81,12 @@ class Station:
         keys, port = KeyPair.fresh(), free_ports(2)
         bus, events = f"tcp://127.0.0.1:{port}", f"tcp://127.0.0.1:{port + 1}"
         agreed.hosts[name] = Host(
-            bus=bus, events=events, http="", curve=keys.public, capacity=100, version="1"
+            bus=bus,
+            events=events,
+            http=f"http://{name}",
+            curve=keys.public,
+            capacity=100,
+            version="1",
         )
         self.peers = PeerBus(keys=keys, bus=bus, events=events, patience=patience, beat=0.2)
         self.exchange = Exchange(

@@ -13,7 +13,14 @@ from bus.answers import ClusterAnswer, ErrorAnswer, InstanceAnswer
 from bus.errors import Conflict, Unavailable
 from bus.events import HostConnected, StatusChanged
 from bus.peers.line import Patience
-from bus.requests import CloneInstance, GetCluster, GetInstance, InitInstance, StopInstance
+from bus.requests import (
+    CloneInstance,
+    FindBackup,
+    GetCluster,
+    GetInstance,
+    InitInstance,
+    StopInstance,
+)
 from bus.states import Status
 from tests.bus.parts import NOW, PATIENCE, changed
 from tests.cluster.stations import Cluster, cluster
@@ -138,6 +145,14 @@ def test_users_of_two_hosts_are_not_brought_together(three: Cluster) -> None:
     assert answer.code == Conflict.code
     assert "bob is on host h3" in answer.message
     assert isinstance(three["h1"].answer(CloneInstance(user_id="alice", to="cid")), InstanceAnswer)
+
+
+def test_a_file_is_had_from_the_host_that_has_it(three: Cluster) -> None:
+    """A path means nothing on another host: whoever asks is told where to ask."""
+    three.give("alice", "h2")
+    with pytest.raises(Conflict, match="alice are on host h2: ask http://h2"):
+        three["h1"].ask(FindBackup(user_id="alice", backup="b1"))
+    assert three["h2"].about("alice") == []
 
 
 def test_one_bus_tells_what_happens_on_all_hosts(three: Cluster) -> None:
