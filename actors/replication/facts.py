@@ -28,6 +28,20 @@ class FilesCopied:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LagDue:
+    """It is time to look how far the replicas are behind."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LagKnown:
+    """Somebody has looked."""
+
+    seconds: float
+    user_id: str
+    """Whose replica is farthest behind."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PruneDue:
     """It is time to remove what is older than anybody can go back to."""
 

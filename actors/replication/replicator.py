@@ -18,12 +18,15 @@ from actors.replication.facts import (
     FilesCopied,
     FilesDue,
     FilesForgotten,
+    LagDue,
+    LagKnown,
     LookDue,
     PruneDue,
     UserPurged,
 )
 from actors.replication.files import FileCopier
 from actors.replication.generation import outdated
+from actors.replication.lag import LagWatch
 from actors.replication.replicas import Replicas
 from actors.services import Services
 from bus.answers import Answer, ErrorAnswer, ReplicaAnswer, ReplicaGeneration
@@ -39,6 +42,10 @@ LOOK = 2.0
 """Seconds between two looks at which file each database is."""
 FILES_ROUND = 5.0
 """Seconds from one round of copying files to the next."""
+LAG_ROUND = 5.0
+"""Seconds from one look how far the replicas are behind to the next."""
+MUCH_LAG = 60.0
+"""So many seconds of lag are told in the log."""
 PRUNE = 3600.0
 """Seconds from one look for what is too old to the next."""
 THREADS = 3
@@ -59,6 +66,8 @@ class Replicator(pykka.ThreadingActor):
         self._copied_at: dict[str, datetime] = {}
         self._problems: dict[str, str] = {}
         self._forgotten: set[str] = set()
+        self._lag = LagWatch(place)
+        self._behind = False
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="replicas")
 
     def on_receive(self, message: object) -> None:
@@ -80,6 +89,11 @@ class Replicator(pykka.ThreadingActor):
             case UserPurged(user_id=user_id):
                 self._forgotten.add(user_id)
                 self._run(lambda: self._purge(user_id))
+            case LagDue():
+                self._run(self._measure_lag)
+            case LagKnown(seconds=seconds, user_id=user_id):
+                self._lag_known(seconds, user_id)
+                self._later(LAG_ROUND, LagDue())
             case PruneDue():
                 self._run(self._prune)
                 self._later(PRUNE, PruneDue())
@@ -147,6 +161,30 @@ class Replicator(pykka.ThreadingActor):
                 return
             if self._copier.halted.is_set():
                 return
+
+    def _measure_lag(self) -> None:
+        """In a thread."""
+        worst, whose, running = 0.0, "", set()
+        for record in self._services.store.records():
+            if record.status is not Status.RUNNING or self._copier.halted.is_set():
+                continue
+            running.add(record.user_id)
+            now = self._services.clock.now().timestamp()
+            lag = self._lag.of(record.user_id, self._replicas.state(record.user_id), now)
+            if lag > worst:
+                worst, whose = lag, record.user_id
+        self._lag.keep_only(running)
+        self._tell_me(LagKnown(seconds=worst, user_id=whose))
+
+    def _lag_known(self, seconds: float, user_id: str) -> None:
+        """Tell when it becomes much, and when it is over."""
+        self._services.metrics.replica_lag.set(seconds)
+        behind = seconds > MUCH_LAG
+        if behind and not self._behind:
+            log.error("%s: changes of the last %.0f s are not in the replica", user_id, seconds)
+        elif self._behind and not behind:
+            log.info("the replicas have caught up")
+        self._behind = behind
 
     def _known(self, user_id: str) -> bool:
         return self._services.store.get(user_id) is not None
@@ -224,6 +262,7 @@ def make_replicator(services: Services) -> Capability:
     ref.tell(LookDue())
     ref.tell(FilesDue())
     ref.tell(PruneDue())
+    ref.tell(LagDue())
 
     def hear(event: Event) -> None:
         match event:

@@ -192,6 +192,12 @@ class Metrics:
             registry=registry,
         )
 
+        self.replica_lag = Gauge(
+            "pblm_replica_lag_seconds",
+            "For how long the oldest change of any running instance waits to be in its replica.",
+            registry=registry,
+        )
+
     def _make_all_series(self) -> None:
         for result in ("started", "cancelled"):
             self.starts.labels(result, NO_CAUSE)

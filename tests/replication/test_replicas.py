@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sqlite3
 import subprocess
 import sys
 from contextlib import closing
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,12 @@ import msgspec
 import pytest
 
 from actors.clock import utc_now
-from actors.layout import Layout
+from actors.layout import Layout, directory_name
 from actors.process import LaunchSpec
 from actors.records import Record
 from actors.replication.generation import Generation, began_at
+from actors.replication.lag import LagWatch
+from actors.replication.place import Place as StoredPlace
 from actors.replication.replicas import Replicas, make_replicas
 from bus.errors import SettingsError
 from bus.settings import Settings
@@ -124,6 +128,25 @@ def test_another_epoch_begins_a_generation(place: Place) -> None:
 
     assert Path(before).name.startswith("e00000001-")
     assert Path(after).name.startswith("e00000002-")
+
+
+def test_what_is_not_there_yet_is_behind(place: Place, tmp_path: Path) -> None:
+    """Since the oldest change that is here and not there; what is there is not asked for again."""
+    name, state = place.generation(), place.replicas.state("Alice")
+    here, there = state.meta / "ltx" / "0", tmp_path / "there"
+    here.mkdir(parents=True)
+    for number, at in enumerate((100, 110, 120), start=1):
+        (here / f"{number:016}-{number:016}.ltx").write_bytes(b"x")
+        os.utime(here / f"{number:016}-{number:016}.ltx", (at, at))
+    bucket = StoredPlace(Settings(), str(there))
+    watch = LagWatch(bucket)
+    assert watch.of("Alice", state, now=130) == 30
+    user = directory_name("Alice")
+    bucket.send(user, f"{name}/ltx/0/{3:016}-{3:016}.ltx", BytesIO(b"x"))
+    assert watch.of("Alice", state, now=130) == 0
+    (here / f"{4:016}-{4:016}.ltx").write_bytes(b"x")
+    os.utime(here / f"{4:016}-{4:016}.ltx", (125, 125))
+    assert watch.of("Alice", state, now=130) == 5
 
 
 def test_another_place_begins_a_generation(place: Place, tmp_path: Path) -> None:

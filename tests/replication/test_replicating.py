@@ -128,6 +128,19 @@ def test_whoever_is_purged_is_gone_there_too(house: Manager) -> None:
     eventually(lambda: not place.exists() or not any(place.rglob("*.ltx")), "it is removed there")
 
 
+def test_how_far_a_replica_is_behind_is_a_metric(house: Manager) -> None:
+    """What is written comes there, and then nothing waits."""
+    tenant = Tenant(house.api.run("lag"))
+    tenant.make_collection("notes")
+    write(house, "lag", ["one"])
+
+    def caught_up() -> bool:
+        copied = any(generations(house, "lag")[-1].rglob("*.ltx"))
+        return copied and "pblm_replica_lag_seconds 0.0" in house.api.call("GET", "/metrics").text
+
+    eventually(caught_up, "nothing waits")
+
+
 def test_a_pair_is_adopted(tmp_path: Path) -> None:
     """A manager that is killed leaves both; the next one takes them over and stops them."""
     with manager_of(replica_url=tmp_path / "replicas") as manager:

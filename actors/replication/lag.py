@@ -1,0 +1,69 @@
+"""Lag: for how long changes wait to be in the replica.
+
+Litestream writes each sync to a file of its own beside the user's data, and has it under the same
+name in the replica. So what is newest here is looked for there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING
+
+from actors.layout import directory_name
+from actors.replication.generation import LocalState
+from bus.errors import BackupError
+
+if TYPE_CHECKING:
+    from actors.replication.place import Place
+
+CHANGES = "ltx/0"
+
+
+class LagWatch:
+    """Belongs to one thread at a time."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._there: dict[str, str] = {}
+        """Of each user, the newest file that was seen there, with its generation."""
+
+    def of(self, user_id: str, state: LocalState, now: float) -> float:
+        """Return for how many seconds the oldest change waits; 0: all is there.
+
+        A place that does not answer has nothing new. ``now`` is in seconds since 1970.
+        """
+        generation = state.current()
+        here = _changes(state)
+        if generation is None or not here:
+            return 0.0
+        newest = f"{generation.name}/{CHANGES}/{max(here)}"
+        known = self._there.get(user_id, "")
+        if newest == known or self._has(user_id, newest):
+            self._there[user_id] = newest
+            return 0.0
+        before = known.rpartition("/")[2] if known.startswith(f"{generation.name}/") else ""
+        waiting = [at for name, at in here.items() if name > before]
+        return max(0.0, now - min(waiting))
+
+    def keep_only(self, user_ids: set[str]) -> None:
+        """Forget everybody else."""
+        for user_id in self._there.keys() - user_ids:
+            del self._there[user_id]
+
+    def _has(self, user_id: str, path: str) -> bool:
+        try:
+            return self._place.has(directory_name(user_id), path)
+        except BackupError:
+            return False
+
+
+def _changes(state: LocalState) -> dict[str, float]:
+    """When each change that Litestream has noticed was written, by the name of its file."""
+    found = {}
+    with contextlib.suppress(OSError), os.scandir(state.meta / CHANGES) as files:
+        for file in files:
+            if file.name.endswith(".ltx"):
+                with contextlib.suppress(OSError):
+                    found[file.name] = file.stat().st_mtime
+    return found
