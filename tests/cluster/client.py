@@ -92,6 +92,9 @@ class Client:
     def _look(self) -> None:
         place = self._place_of(self.user)
         if place is not None and place.state is State.RUNNING and place.epoch not in self._gone:
+            self._known = {  # who listens where another owner did is that one no more
+                epoch: each for epoch, each in self._known.items() if each.address != place.address
+            }
             self._known[place.epoch] = place
 
     def _write(self, place: Place) -> None:

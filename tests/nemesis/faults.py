@@ -62,6 +62,15 @@ def _continue_most(station: Station, stations: list[Station]) -> None:
         each.etcd.send_signal(signal.SIGCONT)
 
 
+def _freeze_leader(station: Station, stations: list[Station]) -> None:
+    next((each for each in stations if each.leads()), station).freeze_disk()
+
+
+def _thaw(station: Station, stations: list[Station]) -> None:
+    for each in stations:
+        each.thaw_disk()
+
+
 FAULTS = (
     Fault(
         name="host lost",
@@ -118,6 +127,12 @@ FAULTS = (
         begin=_stop_most,
         end=_continue_most,
         lasts=15,
+    ),
+    Fault(
+        name="disk of etcd's leader frozen",
+        begin=_freeze_leader,
+        end=_thaw,
+        lasts=25,
     ),
     Fault(name="instance killed", begin=_kill_tenants, end=_nothing, lasts=1),
 )

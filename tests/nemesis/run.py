@@ -70,6 +70,7 @@ class Run:
     def begin(self, users: int) -> None:
         """Start everything, and the clients."""
         for station in self.stations:
+            station.make_disk()
             station.start_etcd()
         for station in self.stations:
             station.start_manager()
@@ -87,8 +88,12 @@ class Run:
         self._await(self._all_write, "all write")
 
     def hurt(self, chance: random.Random, among: tuple[Fault, ...]) -> None:
-        """Make one fault, undo it, and wait until everybody is served again."""
-        fault, station = chance.choice(among), chance.choice(self.stations)
+        """Make one fault, undo it, and wait until everybody is served again.
+
+        It befalls the host of somebody: one that has nobody would be missed by nobody.
+        """
+        fault, client = chance.choice(among), chance.choice(self.clients)
+        station = self._owner(self._await_place(client.user))
         happened = Happened(fault=fault, host=station.name, began=boottime())
         self.happened.append(happened)
         marks = {client.user: len(client.acks) for client in self.clients}
@@ -119,7 +124,9 @@ class Run:
     def close(self) -> None:
         """End everything."""
         for station in self.stations:
+            station.thaw_disk()
             station.kill_all()
+            station.remove_disk()
         self.agreed.close()
         self.atlas.close()
 
@@ -137,8 +144,7 @@ class Run:
         found = {int(row["number"]) for row in read_back(int(port), host=host)}
         lost = [ack for ack in client.acks if ack.number not in found]
         wrong += [problem for ack in lost if (problem := self._unexcused(client, ack))]
-        owner = next(each for each in self.stations if each.name == place.host)
-        check = _check(owner.dbs / directory_name(client.user) / "data.db")
+        check = _check(self._owner(place).dbs / directory_name(client.user) / "data.db")
         return wrong if check == "ok" else [*wrong, f"{client.user}: integrity: {check}"]
 
     def _unexcused(self, client: Client, ack: Ack) -> str | None:
@@ -170,6 +176,9 @@ class Run:
         assert place is not None
         return place
 
+    def _owner(self, place: Place) -> Station:
+        return next(each for each in self.stations if each.name == place.host)
+
     def _runs(self, user: str) -> bool:
         place = self.atlas.place(user)
         return place is not None and place.state is State.RUNNING
@@ -178,7 +187,7 @@ class Run:
         return all(len(client.acks) > 3 for client in self.clients)
 
     def _provide(self, user: str, place: Place) -> None:
-        station = next(each for each in self.stations if each.name == place.host)
+        station = self._owner(place)
         directory = station.dbs / directory_name(user)
         port = str(place.address).rpartition(":")[2]
         program = [sys.executable, "-m", "tests.nemesis.provide", str(directory), port]

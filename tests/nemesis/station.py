@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +17,8 @@ from tests.house.manager import RUN_ALL
 from tests.nemesis.network import Host
 
 API, BUS, EVENTS, ETCD, PEER = 3000, 7001, 7002, 2379, 2380
+DISK = "192M"
+"""Of each member of etcd: two of its logs take 128 MiB."""
 TOKEN = "the-token-of-the-nemesis"
 
 
@@ -35,10 +36,44 @@ class Station:
         self.folder = folder / self.name
         self.folder.mkdir(parents=True)
         self.dbs = self.folder / "dbs"
+        self.disk = self.folder / "disk"
         self._hosts = hosts
         self._environ = _environ(host, hosts, self.name, self.dbs, settings)
         self.etcd: subprocess.Popen[bytes] | None = None
         self.manager: subprocess.Popen[bytes] | None = None
+
+    def make_disk(self) -> None:
+        """Have a file system of its own for etcd, which can be frozen."""
+        image = self.folder / "etcd.img"
+        self.disk.mkdir()
+        for command in (
+            ("truncate", "-s", DISK, str(image)),
+            ("mkfs.ext4", "-q", str(image)),
+            ("mount", "-o", "loop", str(image), str(self.disk)),
+        ):
+            subprocess.run(command, check=True, timeout=60)
+
+    def freeze_disk(self) -> None:
+        """Have nothing that is written to it arrive, nor return."""
+        subprocess.run(["fsfreeze", "--freeze", str(self.disk)], check=True, timeout=60)
+
+    def thaw_disk(self) -> None:
+        """Undo it, if it is so."""
+        unfreeze = ["fsfreeze", "--unfreeze", str(self.disk)]
+        subprocess.run(unfreeze, check=False, timeout=60, capture_output=True)
+
+    def remove_disk(self) -> None:
+        """Have it no more; nothing runs on it."""
+        subprocess.run(["umount", str(self.disk)], check=False, timeout=60, capture_output=True)
+
+    def leads(self) -> bool:
+        """Whether its member leads etcd."""
+        url = f"{members(self._hosts)[self.host.number - 1]}/v3/maintenance/status"
+        try:
+            status = requests.post(url, json={}, timeout=2).json()
+        except requests.RequestException:
+            return False
+        return bool(status.get("leader") == status["header"]["member_id"])
 
     def start_etcd(self) -> None:
         """Start its member."""
@@ -47,7 +82,7 @@ class Station:
         here, client = urls[self.host.number - 1], members(self._hosts)[self.host.number - 1]
         options = [
             f"--name={self.name}",
-            f"--data-dir={self.folder / 'etcd'}",
+            f"--data-dir={self.disk / 'etcd'}",
             f"--listen-client-urls={client}",
             f"--advertise-client-urls={client}",
             f"--listen-peer-urls={here}",
@@ -184,8 +219,3 @@ def _kill(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:
         return
-
-
-def remove(folder: Path) -> None:
-    """Have nothing left of what the stations wrote."""
-    shutil.rmtree(folder, ignore_errors=True)
