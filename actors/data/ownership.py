@@ -9,6 +9,7 @@ import msgspec
 
 from actors.data import belongings
 from actors.data.orders import LetUserGo
+from actors.data.standstill import stand_still
 from actors.facts import Renamed, Reply
 from actors.layout import Layout, directory_name
 from actors.lifecycle import Lifecycle
@@ -86,15 +87,7 @@ class Ownership:
         self._resume = runs and isinstance(request, RenameInstance)
         self._keeper.want(Desired.STOPPED)
         self._pending = request, reply
-        reason = REASONS[type(request)]
-        self._life.waiters.refuse(self._life.waiters.running, Conflict(reason))
-        if self._life.process is not None:
-            if self._keeper.status is not Status.STOPPING:
-                self._life.begin_stop(reason)
-        elif self._keeper.status is not Status.STOPPED:
-            self._life.settle_stopped(reason)
-        else:
-            self.settled()
+        stand_still(self._life, REASONS[type(request)], self.settled)
 
     def settled(self) -> None:
         """The process is gone: do what was asked for."""

@@ -20,6 +20,7 @@ import msgspec
 
 from actors.data import tokens
 from actors.data.orders import KeepData, PutDataBack, ReplaceData
+from actors.data.standstill import stand_still
 from actors.data.swap import Intent, Swap, remove_rubbish
 from actors.facts import ReplacementProven, Reply
 from actors.lifecycle import Lifecycle
@@ -178,14 +179,7 @@ class Replacement:
     def _halt(self, reason: str) -> None:
         """Have no process, and none started before the step is taken."""
         self._life.held = True
-        self._life.waiters.refuse(self._life.waiters.running, Conflict(reason))
-        if self._life.process is not None:
-            if self._keeper.status is not Status.STOPPING:
-                self._life.begin_stop(reason)
-        elif self._keeper.status is not Status.STOPPED:
-            self._life.settle_stopped(reason)
-        else:
-            self.settled()
+        stand_still(self._life, reason, self.settled)
 
     def _exchange(self, work: _Work) -> None:
         intent = work.intent
