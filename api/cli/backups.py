@@ -67,10 +67,8 @@ def backups(user_id: str, elsewhere: bool, as_json: bool) -> None:
 @json_option
 def prove(user_id: str, backup_id: str, as_json: bool) -> None:
     """Try whether PocketBase runs on a backup."""
-    with manager() as bus:
-        request = ProveBackup(user_id=user_id, backup=backup_id)
-        proven = bus.ask(request, BackupAnswer, timeout=COPY_TIMEOUT).backup
-    _tell_backup(proven, user_id, "is proven: PocketBase runs on it", as_json)
+    request = ProveBackup(user_id=user_id, backup=backup_id)
+    _do(request, "is proven: PocketBase runs on it", as_json)
 
 
 @command()
@@ -79,10 +77,7 @@ def prove(user_id: str, backup_id: str, as_json: bool) -> None:
 @json_option
 def fetch(user_id: str, backup_id: str, as_json: bool) -> None:
     """Have a backup here that is at PB_BACKUP_URL."""
-    with manager() as bus:
-        request = FetchBackup(user_id=user_id, backup=backup_id)
-        fetched = bus.ask(request, BackupAnswer, timeout=COPY_TIMEOUT).backup
-    _tell_backup(fetched, user_id, "is here", as_json)
+    _do(FetchBackup(user_id=user_id, backup=backup_id), "is here", as_json)
 
 
 @command()
@@ -134,6 +129,12 @@ def _made(bus: BusClient, user_id: str, at: datetime | None) -> Backup:
     if at is not None and at.tzinfo is None:
         at = at.replace(tzinfo=UTC)
     return bus.ask(CreateBackup(user_id=user_id, at=at), BackupAnswer, timeout=COPY_TIMEOUT).backup
+
+
+def _do(request: ProveBackup | FetchBackup, done: str, as_json: bool) -> None:
+    with manager() as bus:
+        about = bus.ask(request, BackupAnswer, timeout=COPY_TIMEOUT).backup
+    _tell_backup(about, request.user_id, done, as_json)
 
 
 def _former(request: UndoRestore | ConfirmRestore, done: str, as_json: bool) -> None:
