@@ -151,9 +151,11 @@ def _examine(settings: Settings, instances: int) -> Iterator[Finding]:
 def announce(settings: Settings) -> None:
     """Say where everything is, if anybody can hear it."""
     live = f"ws://{settings.api_host}:{settings.live_port}{PATH}"
+    public = settings.public_url
     lines = (
         f"API        http://{settings.api_host}:{settings.api_port}",
         f"live       {'off' if settings.live_port is None else live}",
+        *(() if public is None else (f"door       {public.format('USER')}",)),
         f"commands   {settings.command_endpoint}",
         f"events     {settings.event_endpoint}",
         f"databases  {settings.user_dbs_path}",
