@@ -34,7 +34,7 @@ class PlainPocketBase:
     def __init__(self, data: Path, *, binary: Path = POCKETBASE) -> None:
         self.data = data
         self._binary = str(binary)
-        self._port = free_ports(1)
+        self.port = free_ports(1)
         self._process: subprocess.Popen[bytes] | None = None
         self.http = requests.Session()
         self.http.trust_env = False
@@ -50,7 +50,7 @@ class PlainPocketBase:
         subprocess.run(upsert, check=True, capture_output=True, timeout=PATIENCE)
         with (self.data.parent / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [self._binary, "serve", f"--http=127.0.0.1:{self._port}", where, *dirs],
+                [self._binary, "serve", f"--http=127.0.0.1:{self.port}", where, *dirs],
                 stdout=log,
                 stderr=log,
             )
@@ -58,6 +58,12 @@ class PlainPocketBase:
         login = {"identity": EMAIL, "password": PASSWORD}
         answer = self.post("collections/_superusers/auth-with-password", json=login)
         self.http.headers["Authorization"] = answer["token"]
+
+    @property
+    def pid(self) -> int:
+        """Its process, which runs."""
+        assert self._process is not None
+        return self._process.pid
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         """End it; by SIGKILL its log is left over."""
@@ -92,7 +98,7 @@ class PlainPocketBase:
         assert self.http.delete(url, timeout=PATIENCE).status_code == 204
 
     def _url(self, path: str) -> str:
-        return f"http://127.0.0.1:{self._port}/api/{path}"
+        return f"http://127.0.0.1:{self.port}/api/{path}"
 
     def _answers(self) -> bool:
         try:

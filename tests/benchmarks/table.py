@@ -47,7 +47,7 @@ class Row:
             _p99(self.ours),
             _number(statistics.median(bare)) if bare else "",
             _p99(bare),
-            f"{self.ratio:.2f}" if bare else "",
+            f"{self.ratio:.2f}" if any(bare) else "",
             self.target,
             {True: "yes", False: "NO", None: ""}[self.met],
         )

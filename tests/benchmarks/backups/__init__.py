@@ -1,0 +1,1 @@
+"""Benchmarks of the backups, beside those that PocketBase makes itself."""
