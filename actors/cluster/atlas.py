@@ -25,7 +25,7 @@ from bus.errors import Unavailable
 
 SILENCE = 10.0
 """Seconds without a change after which a watch is begun anew."""
-RELOAD = 120.0
+RELOAD = 600.0
 """Seconds after which everything is read again, as the worst that can have been missed."""
 RESPITE = 1.0
 """Seconds until etcd is asked again when it has not answered."""

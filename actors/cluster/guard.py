@@ -55,6 +55,9 @@ class Guard:
         ended = now()
         while self._sweep() or now() < ended + AFTERMATH:
             select.select([], [], [], LATE)
+        for file in self._kill_files:
+            with contextlib.suppress(OSError):  # it is not empty: not all in it were tenants
+                os.rmdir(os.path.dirname(file))
 
     def _pause(self) -> float:
         if self._fenced_at is None:

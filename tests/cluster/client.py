@@ -28,6 +28,8 @@ class Ack:
     epoch: int
     sent: float
     at: float
+    routed: bool
+    """Whether the hosts had agreed, as last heard, that it runs there: nobody is sent elsewhere."""
 
 
 class Client:
@@ -97,6 +99,10 @@ class Client:
             }
             self._known[place.epoch] = place
 
+    def _is_current(self, place: Place) -> bool:
+        found = self._place_of(self.user)
+        return found is not None and (found.epoch, found.state) == (place.epoch, State.RUNNING)
+
     def _write(self, place: Place) -> None:
         assert place.address is not None
         self._number += 1
@@ -111,7 +117,14 @@ class Client:
         finally:
             rest.close()
         if status == 200:
-            ack = Ack(number=number, host=place.host, epoch=place.epoch, sent=sent, at=boottime())
+            ack = Ack(
+                number=number,
+                host=place.host,
+                epoch=place.epoch,
+                sent=sent,
+                at=boottime(),
+                routed=self._is_current(place),
+            )
             self.acks.append(ack)
             return
         self.refused += 1

@@ -142,14 +142,15 @@ class Run:
         place = self._await_place(client.user)
         host, _, port = str(place.address).rpartition(":")
         found = {int(row["number"]) for row in read_back(int(port), host=host)}
-        lost = [ack for ack in client.acks if ack.number not in found]
+        lost = [ack for ack in client.acks if ack.routed and ack.number not in found]
         wrong += [problem for ack in lost if (problem := self._unexcused(client, ack))]
         check = _check(self._owner(place).dbs / directory_name(client.user) / "data.db")
         return wrong if check == "ok" else [*wrong, f"{client.user}: integrity: {check}"]
 
     def _unexcused(self, client: Client, ack: Ack) -> str | None:
         """Say so if this acknowledgement may not be lost."""
-        last = max(each.at for each in client.acks if each.epoch == ack.epoch)
+        same = (each for each in client.acks if each.routed and each.epoch == ack.epoch)
+        last = max(each.at for each in same)
         window = last - ack.at
         cause = max(
             (each for each in self.happened if each.began <= last + 1), key=lambda one: one.began
