@@ -14,6 +14,7 @@ from actors.cluster.ways import Ways
 from actors.door.routes import Route
 from actors.layout import Layout
 from actors.services import Services
+from bus.answers import ClusterAnswer
 from bus.events import Event, HostConnected, HostDisconnected, Origin
 from bus.local import Handler, Reply
 from bus.peers.bus import PeerBus
@@ -87,13 +88,17 @@ class Exchange(Mind):
             case GetFleet():
                 self._fleet.numbers(request, reply)
             case GetCluster():
-                reply(self._fleet.cluster())
+                reply(self.status())
             case UserRequest():
                 self._forwarder.handle(request, reply)
             case DrainHost(host=host) | RebalanceHost(host=host):
                 self._forwarder.to_host(host, request, reply)
             case _:
                 self._serve(request, reply)
+
+    def status(self) -> ClusterAnswer:
+        """Return which hosts there are, from what is known here."""
+        return self._fleet.cluster()
 
     def announce(self, event: Event) -> None:
         """Tell everybody, here and on the other hosts, what happened on this one."""
@@ -140,7 +145,7 @@ def make_exchange(
     """Return that of a host that is one of several."""
     assert services.directory is not None, "there is one host"
     settings = services.settings
-    return Exchange(
+    exchange = Exchange(
         cluster=settings.cluster_name,
         directory=services.directory,
         peers=peers,
@@ -149,6 +154,8 @@ def make_exchange(
         lead_elsewhere=None if settings.door == "none" else services.routes.lead_elsewhere,
         now=services.clock.now,
     )
+    services.metrics.read_cluster(exchange.status)
+    return exchange
 
 
 def open_peers(settings: Settings, layout: Layout) -> PeerBus:

@@ -20,8 +20,10 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import choose_encoder
 
+from bus.answers import ClusterAnswer
 from bus.causes import Cause
 from bus.events import AnyEvent
+from bus.metrics.cluster import ClusterCollector
 from bus.metrics.collector import FleetCollector
 from bus.metrics.door import DoorCollector
 from bus.metrics.readings import DoorReading, FleetReading
@@ -231,6 +233,10 @@ class Metrics:
     def read_door(self, read: Callable[[], DoorReading], *, per_instance: bool) -> None:
         """Have ``read`` called whenever the metrics are asked for, from any thread."""
         self._registry.register(DoorCollector(read, per_instance=per_instance))
+
+    def read_cluster(self, read: Callable[[], ClusterAnswer]) -> None:
+        """Have ``read`` called whenever the metrics are asked for, from any thread."""
+        self._registry.register(ClusterCollector(read))
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """Return all metrics, and the content type they have, out of those that are accepted."""

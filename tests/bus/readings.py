@@ -5,6 +5,7 @@ from __future__ import annotations
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
+from bus.answers import ClusterAnswer, ClusterHost
 from bus.causes import Cause
 from bus.door import DoorUse
 from bus.metrics import DoorReading, FleetReading, InstanceReading, Metrics
@@ -60,6 +61,34 @@ DOOR = DoorReading(
     asleep_seconds=99.5,
     memory_saved_bytes=70_000_000,
     users={"alice": DoorUse(requests=60, wakes=3, asleep_seconds=12.5)},
+)
+
+CLUSTER = ClusterAnswer(
+    name="tests",
+    host="h1",
+    hosts={
+        "h1": ClusterHost(
+            member=True,
+            heard=True,
+            users=2,
+            capacity=100,
+            draining=False,
+            version="1",
+            http="http://h1",
+        ),
+        "h2": ClusterHost(
+            member=True,
+            heard=False,
+            users=3,
+            capacity=100,
+            draining=False,
+            version="1",
+            http="http://h2",
+        ),
+    },
+    users=5,
+    states={"running": 5},
+    problems={"alice": "It cannot be restored"},
 )
 
 

@@ -20,7 +20,7 @@ from bus.metrics import Metrics
 from bus.requests import AnyRequest, GetEvents, GetHealth
 from tests.bus.conftest import Bus
 from tests.bus.parts import NEVER, NOW, PATIENCE, Script, changed
-from tests.bus.readings import FLEET, families, value
+from tests.bus.readings import CLUSTER, FLEET, families, value
 
 NO_UNITS = r"(milli|micro|nano)?(second|minute|hour|day)$|_(ms|us|ns|percent|kb|mb|mib|kib)(_|$)"
 """What no name has: units that are not the base ones."""
@@ -196,3 +196,14 @@ def test_the_hub_counts_events_and_those_that_were_missed(
     assert value(metrics, "pblm_events_dropped_total") == 0
     client.ask(GetEvents(epoch=hub.epoch, after=1), EventsAnswer)
     assert value(metrics, "pblm_events_dropped_total") == 2
+
+
+def test_the_hosts_of_a_cluster_are_told() -> None:
+    """Who is heard, and whose the users are; without a cluster there is nothing of it."""
+    metrics = Metrics()
+    assert not [each for each in families(metrics) if each.name.startswith("pblm_cluster")]
+    metrics.read_cluster(lambda: CLUSTER)
+    up = {host: value(metrics, "pblm_cluster_host_up", host=host) for host in ("h1", "h2")}
+    assert up == {"h1": 1, "h2": 0}
+    assert value(metrics, "pblm_cluster_users", host="h2") == 3
+    assert value(metrics, "pblm_cluster_problems") == 1

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bus.metrics import Metrics
-from tests.bus.readings import DOOR, FLEET, families
+from tests.bus.readings import CLUSTER, DOOR, FLEET, families
 from tests.docs.pages import ROOT, sections
 
 EXAMPLES = ROOT / "docs" / "examples"
@@ -29,6 +29,7 @@ def metrics() -> Metrics:
     metrics = Metrics()
     metrics.read_fleet(lambda: FLEET, per_instance=True)
     metrics.read_door(lambda: DOOR, per_instance=True)
+    metrics.read_cluster(lambda: CLUSTER)
     metrics.expect_http([("GET", "/api/fleet")], (200,))
     return metrics
 
