@@ -37,7 +37,7 @@ http {{
     include {folder}/pblm.conf;
 }}
 """
-CROWD = 40
+CROWD = 12
 FAR = "127.0.0.9"
 
 
