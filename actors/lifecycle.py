@@ -88,8 +88,8 @@ class Lifecycle:
         self._verdict: StartError | None = None
         self._ending = Ending(lambda: self.keeper.record, services, self._timers)
         self._oom_kills = 0
-        self._holds_port = False
-        """The port on record is kept for this user: nobody need be asked for it."""
+        self._held_port: int | None = None
+        """The port that is kept for this user: nobody need be asked for it."""
         self.retries = Retries(user_id, services)
 
     def learn(self, fact: RunFact) -> None:
@@ -151,6 +151,7 @@ class Lifecycle:
         port = record.port
         assert port is not None
         self._services.ports.tell(ClaimPort(user_id=self._user_id, port=port))
+        self._held_port = port
         if record.status in RESTING:  # of a registry that was restored from a copy
             self.keeper.enter(Status.STARTING, "Its process was found alive")
         status = self.keeper.status
@@ -207,7 +208,7 @@ class Lifecycle:
             self._tell,
             run=run,
             binary=binary,
-            held=self.keeper.record.port if self._holds_port else None,
+            held=self._held_port,
         )
 
     def _restart(self) -> None:
@@ -223,6 +224,7 @@ class Lifecycle:
         process = attempt.learn(fact)
         if process is not None:
             self._own(process)
+            self._held_port = attempt.port
             identity = process.identity
             self.keeper.note(
                 port=attempt.port,
@@ -234,7 +236,6 @@ class Lifecycle:
 
     def _own(self, process: ManagedProcess) -> None:
         self.process, run = process, self._run
-        self._holds_port = True
         process.watch(lambda status: self._tell(ProcessExited(run=run, status=status)))
 
     def _ready(self, identity: str | None) -> None:
@@ -287,7 +288,7 @@ class Lifecycle:
 
     def _settle(self, status: Status, reason: str) -> None:
         self._look_away()
-        self._holds_port = False
+        self._held_port = None
         self._run += 1  # facts still on their way are about nothing any more
         now = self._services.clock.now()
         self.keeper.enter(status, reason, run=self._run, stopped_at=now, failure=None, **GONE)
@@ -370,7 +371,7 @@ class Lifecycle:
                 error = worse
         was_running = self.keeper.status is Status.RUNNING
         if self._attempt is not None:
-            self._holds_port = self._attempt.port is not None
+            self._held_port = self._attempt.port
         self._look_away()
         delay = self.retries.failed(error, was_running=was_running)
         reason = f"{error.message}; {self.retries.outlook(delay)}"

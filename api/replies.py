@@ -34,8 +34,6 @@ def write(resp: falcon.Response, body: msgspec.Struct) -> None:
     """Answer with ``body``; one of the bus loses what only the bus needs."""
     resp.content_type = falcon.MEDIA_JSON
     if isinstance(body, Answer):
-        members = {name: getattr(body, name) for name in body.__struct_fields__ if name != "v"}
-        told = {name: each for name, each in members.items() if each is not msgspec.UNSET}
-        resp.data = msgspec.json.encode(told)
+        resp.data = msgspec.json.encode(body.told())
     else:
         resp.data = msgspec.json.encode(body)

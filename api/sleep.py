@@ -88,8 +88,7 @@ class SleepResource:
 
     def _tell(self, resp: falcon.Response, request: GetSleep | PutSleepPolicy) -> None:
         answer = self._bus.ask(request, SleepAnswer)
-        told = {name: getattr(answer, name) for name in answer.__struct_fields__ if name != "v"}
-        write(resp, SleepReply(user_id=request.user_id, **told))
+        write(resp, SleepReply(user_id=request.user_id, **answer.told()))
 
 
 OPERATIONS = (

@@ -61,7 +61,7 @@ class Workers:
             elif self._idle:
                 self._wake(self._idle.pop(), task)
             elif self._count < self._most:
-                self._begin(_Worker(task))
+                self._begin(task)
             else:
                 self.queue.append(task)
 
@@ -85,10 +85,17 @@ class Workers:
             task.cancel()
         return bool(pending)
 
-    def _begin(self, worker: _Worker) -> None:
-        self._count += 1
-        name = f"{self._name}-{self._count}"
-        threading.Thread(target=self._run, args=(worker,), name=name, daemon=True).start()
+    def _begin(self, task: Task) -> None:
+        """Start a thread for it; where there can be none now, those that there are have it next."""
+        name, worker = f"{self._name}-{self._count + 1}", _Worker(task)
+        try:
+            threading.Thread(target=self._run, args=(worker,), name=name, daemon=True).start()
+        except RuntimeError:
+            if not self._count:
+                raise
+            self.queue.append(task)
+        else:
+            self._count += 1
 
     def _wake(self, worker: _Worker, task: Task | None) -> None:
         worker.task = task
@@ -100,26 +107,31 @@ class Workers:
                 task.service()
             except BaseException:
                 log.exception("a call could not be served")
-            if not self._next(worker) and not worker.woken.acquire(timeout=IDLE):
-                self._leave(worker)
+            if self._rests(worker) and not worker.woken.acquire(timeout=IDLE):
+                if self._leaves(worker):
+                    return
+                worker.woken.acquire()  # it has been woken just now
         with self._lock:
-            self._count -= 1
-            self._gone.notify()
+            self._end()
 
-    def _next(self, worker: _Worker) -> bool:
-        """Give ``worker`` the task that waits longest, or have it rest."""
+    def _rests(self, worker: _Worker) -> bool:
+        """Have ``worker`` rest, unless there is a task that waits, or the end has come."""
         with self._lock:
             worker.task = self.queue.popleft() if self.queue and not self._closed else None
             rests = worker.task is None and not self._closed
             if rests:
                 self._idle.append(worker)
-            return not rests
+            return rests
 
-    def _leave(self, worker: _Worker) -> None:
-        """It rested for long: it ends, unless it has been woken just now."""
+    def _leaves(self, worker: _Worker) -> bool:
+        """Whether it still rests: then it is counted no more, and nothing waits for it."""
         with self._lock:
-            if worker in self._idle:
+            rested = worker in self._idle
+            if rested:
                 self._idle.remove(worker)
-                worker.task = None
-                return
-        worker.woken.acquire(timeout=IDLE)
+                self._end()
+            return rested
+
+    def _end(self) -> None:
+        self._count -= 1
+        self._gone.notify()

@@ -40,7 +40,7 @@ def token(
     with manager() as bus:
         answer = bus.ask(request, TokenAnswer)
     if as_json:
-        tell_json({name: getattr(answer, name) for name in answer.__struct_fields__ if name != "v"})
+        tell_json(answer.told())
     else:
         tell(answer.token)
 

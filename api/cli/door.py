@@ -30,7 +30,7 @@ def door(limit: int, as_json: bool) -> None:
     with manager() as bus:
         answer = bus.ask(GetDoor(limit=limit), DoorAnswer)
     if as_json:
-        tell_json({name: getattr(answer, name) for name in answer.__struct_fields__ if name != "v"})
+        tell_json(answer.told())
         return
     tell(_about(answer))
     rows = [HEADER, _row("all", answer.use), *(_row(*one) for one in answer.users.items())]

@@ -34,8 +34,7 @@ def why(user_id: str, as_json: bool) -> None:
     with manager() as bus:
         answer = bus.ask(GetSleep(user_id=user_id), SleepAnswer)
     if as_json:
-        told = {name: getattr(answer, name) for name in answer.__struct_fields__ if name != "v"}
-        tell_json({"user_id": user_id, **told})
+        tell_json({"user_id": user_id, **answer.told()})
     else:
         tell(f"{user_id} is {coloured(answer.status)}: {answer.why}")
 

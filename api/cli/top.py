@@ -45,7 +45,7 @@ def top(delay: float, count: int | None, sort: str, as_json: bool) -> None:
                 if number:
                     pause.wait(delay)
                 fleet, instances = _look(bus)
-                tell_json_line({"fleet": _members(fleet), "instances": instances})
+                tell_json_line({"fleet": fleet.told(), "instances": instances})
             return
         _show(bus, count, delay, sort, pause, terminal=terminal)
 
@@ -73,7 +73,3 @@ def _show(
 
 def _look(bus: BusClient) -> tuple[FleetAnswer, dict[str, Instance]]:
     return bus.ask(GetFleet(), FleetAnswer), all_instances(bus, usage=True)
-
-
-def _members(fleet: FleetAnswer) -> dict[str, object]:
-    return {name: getattr(fleet, name) for name in fleet.__struct_fields__ if name != "v"}

@@ -11,7 +11,7 @@ from falcon.testing import TestClient
 from bus import trace
 from bus.answers import HealthAnswer, InstanceAnswer
 from bus.requests import GetHealth, GetInstance, StopInstance
-from tests.bus.parts import NOW, Script, instance
+from tests.bus.parts import NOW, PATIENCE, Script, instance
 
 STATUS = "/api/users/alice/pb_status"
 STOP = "/api/users/alice/stop_pb"
@@ -78,9 +78,13 @@ def test_a_call_that_fails_has_its_line_and_its_id(
 
 
 def test_programs_that_ask_all_the_time_fill_no_log(
-    client: TestClient, script: Script, lines: pytest.LogCaptureFixture
+    client: TestClient,
+    script: Script,
+    lines: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A read has a line only when it goes wrong."""
+    monkeypatch.setattr("api.trace.SLOW", PATIENCE)
     script.lines[GetHealth] = HealthAnswer(total_instances=0, running_instances=0, at=NOW)
     script.lines[GetInstance] = InstanceAnswer(instance=None)
     for path in ("/metrics", "/health/pb", STATUS):

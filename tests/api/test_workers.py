@@ -104,6 +104,39 @@ def served_again(workers: Workers) -> bool:
     return call.begun.wait(PATIENCE)
 
 
+def test_where_no_thread_can_be_started_another_has_the_call(
+    workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A limit of the machine costs time, not the call, nor a thread when it is over."""
+    held = Call(may_end=False)
+    served(workers, held)
+    waiting = Call()
+    with monkeypatch.context() as limit:
+        limit.setattr(threading.Thread, "start", cannot_start)
+        workers.add_task(waiting)
+    assert list(workers.queue) == [waiting]
+    also_held = Call(may_end=False)
+    served(workers, also_held)
+    held.may_end.set()
+    assert waiting.begun.wait(PATIENCE)
+    also_held.may_end.set()
+
+
+def test_where_there_is_no_thread_at_all_the_call_fails(
+    workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the next one is served."""
+    with monkeypatch.context() as limit:
+        limit.setattr(threading.Thread, "start", cannot_start)
+        with pytest.raises(RuntimeError):
+            workers.add_task(Call())
+    assert served_again(workers)
+
+
+def cannot_start(thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
+
+
 def test_at_the_end_what_waits_is_cancelled_and_what_is_served_is_awaited(
     workers: Workers,
 ) -> None:
