@@ -196,7 +196,10 @@ class BackupKeeper(pykka.ThreadingActor):
         self._sending.list(user_id, lambda found: reply(self._listed(user_id, found)), reply)
 
     def _listed(self, user_id: str, entries: list[Entry]) -> BackupsAnswer:
-        intent = Swap(self._services.layout, user_id).intent
+        swap = Swap(self._services.layout, user_id)
+        intent = swap.intent
+        if intent is not None and not swap.exchanged(intent):
+            intent = None  # it has only begun, or is being undone
         return BackupsAnswer(
             backups=[each.backup for each in reversed(entries)],
             policy=self._policy(user_id),

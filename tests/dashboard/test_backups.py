@@ -8,6 +8,7 @@ import zipfile
 import pytest
 from playwright.sync_api import Page, expect
 
+from bus.events import InstanceRestored
 from tests.backups.calls import Backups
 from tests.house.manager import Manager
 from tests.house.tenant import Tenant
@@ -34,11 +35,16 @@ def test_a_backup_is_made_tried_taken_out_and_gone_back_to(manager: Manager, pag
 
     tenant.write("things", "after")
     row.get_by_role("button", name=re.compile("^Restore")).click()
-    page.get_by_role("dialog", name="Restore alice?").get_by_role("button", name="Restore").click()
+    dialog = page.get_by_role("dialog", name="Restore alice?")
+    with manager.listen("alice") as listener:
+        dialog.get_by_role("button", name="Restore").click()
+        listener.until_event(InstanceRestored)
     former = panel.get_by_text("kept aside")
     expect(former).to_be_visible()
     assert Tenant(manager.api.run("alice")).titles("things") == []
-    panel.get_by_role("button", name="Put it back").click()
+    with manager.listen("alice") as listener:
+        panel.get_by_role("button", name="Put it back").click()
+        listener.until_event(InstanceRestored)
     expect(former).to_be_hidden()
     assert Tenant(manager.api.run("alice")).titles("things") == ["after"]
 
