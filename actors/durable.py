@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from pathlib import Path
@@ -38,8 +39,9 @@ def sweep(folder: Path, before: float) -> None:
     Raises :class:`OSError`.
     """
     for path in folder.iterdir():
-        if path.lstat().st_mtime < before:
-            remove(path)
+        with contextlib.suppress(FileNotFoundError):  # it has moved away meanwhile
+            if path.lstat().st_mtime < before:
+                remove(path)
 
 
 def sync_tree(top: Path) -> None:

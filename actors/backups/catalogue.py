@@ -12,6 +12,7 @@ archive has lost it, and counts for nothing.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
@@ -156,13 +157,10 @@ class Catalogue:
     def sweep(self, before: float) -> None:
         """Remove what was never finished by ``before``, in seconds of the epoch."""
         for folder in self._layout.backups_root.iterdir():
-            names = set(os.listdir(folder))
-            whole = {name.removesuffix(".json") for name in names if name.endswith(".json")}
-            kept = {POLICY, *(f"{each}{end}" for each in whole for end in (".json", ".zip"))}
-            for path in (folder / name for name in names - kept):
-                if path.lstat().st_mtime < before:
-                    log.warning("removing %s: a backup that was never finished", path)
-                    remove(path)
+            try:
+                _sweep(folder, before)
+            except OSError as error:  # such as the lost+found of a disk of their own
+                log.warning("%s is left as it is: %s", folder, error)
 
     def _loaded(self, user_id: str) -> dict[str, Entry]:
         if user_id not in self._entries:
@@ -177,7 +175,10 @@ class Catalogue:
         folder = self.folder(user_id)
         if not folder.is_dir():
             return {}
-        names = set(os.listdir(folder))
+        try:
+            names = set(os.listdir(folder))
+        except OSError as error:
+            raise BackupError(f"The backups of {user_id} cannot be read: {error}") from error
         found = {}
         for name in sorted(names - {POLICY}):
             whole = name.removesuffix(".json")
@@ -187,6 +188,17 @@ class Catalogue:
         if POLICY in names:
             self._policies[user_id] = _read_policy(folder / POLICY)
         return found
+
+
+def _sweep(folder: Path, before: float) -> None:
+    names = set(os.listdir(folder))
+    whole = {name.removesuffix(".json") for name in names if name.endswith(".json")}
+    kept = {POLICY, *(f"{each}{end}" for each in whole for end in (".json", ".zip"))}
+    for path in (folder / name for name in names - kept):
+        with contextlib.suppress(FileNotFoundError):  # it has moved away meanwhile
+            if path.lstat().st_mtime < before:
+                log.warning("removing %s: a backup that was never finished", path)
+                remove(path)
 
 
 def _read(path: Path) -> Entry | None:

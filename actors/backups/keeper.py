@@ -124,7 +124,7 @@ class BackupKeeper(pykka.ThreadingActor):
             case JobFailed(error=error, failed=failed):
                 failed(error)
             case Begin():
-                self._jobs.run(self._read, self._tell_me, _failed_to_begin)
+                self._jobs.run(self._read, self._tell_me, self._failed_to_begin)
             case Opened(newest=newest):
                 for user_id, at in newest.items():
                     self._schedule.good(user_id, at)
@@ -278,8 +278,12 @@ class BackupKeeper(pykka.ThreadingActor):
             shortest = min(shortest, self._services.settings.backup_interval / 10)
         oldest = timedelta(0)
         for record in self._services.store.records():
-            interval = self._policy(record.user_id).interval
             if record.identity is None or record.deleted_at is not None:
+                continue
+            try:
+                interval = self._policy(record.user_id).interval
+            except BackupError as error:  # the others are looked at all the same
+                log.error("%s", error.message)
                 continue
             if interval:
                 shortest = min(shortest, interval / 10)
@@ -322,18 +326,33 @@ class BackupKeeper(pykka.ThreadingActor):
 
     def _read(self) -> Opened:
         """Look at everything on disk. In a thread: there may be many."""
-        layout = self._services.layout
-        clear_trials(layout, self._services.processes)
-        before = self._began.timestamp() - TICK
-        self._catalogue.sweep(before)
-        for folder in (layout.drafts, layout.control / "uploads"):
-            sweep(folder, before)
+        try:
+            self._clear_up()
+        except OSError as error:
+            raise BackupError(str(error)) from error
         newest = {}
         for record in self._services.store.records():
-            entry = self._catalogue.newest(record.user_id)
-            if entry is not None:
-                newest[record.user_id] = entry.manifest.taken_at
+            with contextlib.suppress(BackupError):  # each round tells it
+                entry = self._catalogue.newest(record.user_id)
+                if entry is not None:
+                    newest[record.user_id] = entry.manifest.taken_at
         return Opened(newest=newest)
+
+    def _clear_up(self) -> None:
+        """Remove what former managers have left half-done."""
+        layout, before = self._services.layout, self._began.timestamp() - TICK
+        clear_trials(layout, self._services.processes)
+        self._catalogue.sweep(before)
+        for folder in (layout.drafts, layout.control / "uploads"):
+            try:
+                sweep(folder, before)
+            except OSError as error:
+                log.warning("%s is left as it is: %s", folder, error)
+
+    def _failed_to_begin(self, error: PblmError) -> None:
+        log.error("the backups cannot be read, which is tried again: %s", error.message)
+        tell = self._tell_me
+        self._timer = self._services.clock.call_later(LONGEST_ROUND, lambda: tell(Begin()))
 
     def _tell_me(self, message: Any) -> None:
         with contextlib.suppress(pykka.ActorDeadError):
@@ -357,10 +376,6 @@ def make_keeper(services: Services) -> Capability:
 
 def _close(owner: pykka.ActorRef[BackupKeeper]) -> None:
     owner.stop()
-
-
-def _failed_to_begin(error: PblmError) -> None:
-    log.error("the backups cannot be read: %s", error.message)
 
 
 def _nobody(answer: Answer) -> None:

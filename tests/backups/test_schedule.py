@@ -136,6 +136,7 @@ def test_a_run_that_was_missed_is_caught_up() -> None:
         left[1].touch()
         for path in left:
             os.utime(path, (0, 0))
+        (manager.settings.backups_root / "lost+found").write_text("no folder of a user's backups")
         manager.environ["PB_BACKUP_INTERVAL"] = "86400"
         manager.start()
         late = Backups(manager, "late")
