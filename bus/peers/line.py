@@ -97,7 +97,8 @@ class Line:
 
     def due(self) -> float:
         """When something is to be looked at again, if nothing comes before."""
-        silent = [self._heard + self._patience.silent] if self.connected else []
+        waits = self.connected or self._pending
+        silent = [self._heard + self._patience.silent] if waits else []
         return min([*(each.due for each in self._pending.values()), *silent], default=float("inf"))
 
     def ask(
@@ -221,10 +222,11 @@ class Line:
         """Tell those who have waited long enough, and notice silence."""
         for number in [key for key, each in self._pending.items() if each.due <= now]:
             self._pending.pop(number).answered(self._silence())
-        if self.connected and self.is_silent(now):
-            self.connected = False
-            self._mind.disconnected(self.peer.host, "it is not heard")
+        if self.is_silent(now):
             self._give_up()
+            if self.connected:
+                self.connected = False
+                self._mind.disconnected(self.peer.host, "it is not heard")
 
     def close(self) -> None:
         """The host is one of us no more."""

@@ -96,6 +96,15 @@ def test_a_host_that_hangs_is_not_waited_for() -> None:
             assert isinstance(h1.get(h1.ask("h2")), Silence)
 
 
+def test_a_host_that_was_never_heard_is_not_waited_for() -> None:
+    """What is asked of it is answered by the time at which it should have been heard."""
+    with hosts("h1", patience=Patience(silent=0.3, taken=LONG)) as (h1,):
+        h2 = Host("h2")
+        with closing(h2.bus):
+            h1.bus.meet([h2.peer])
+            assert isinstance(h1.get(h1.ask("h2")), Silence)
+
+
 def test_silence_is_noticed() -> None:
     """A host that dies is told to be silent; what is asked of it then is answered at once."""
     with hosts("h1", "h2", patience=Patience(silent=0.6, taken=LONG)) as (h1, h2):
