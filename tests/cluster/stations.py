@@ -21,6 +21,7 @@ from bus.peers.keys import KeyPair
 from bus.peers.line import Patience
 from bus.requests import GetHealth, ListInstances, Request, UserRequest
 from tests.bus.parts import NOW, PATIENCE, instance
+from tests.house.surroundings import eventually
 from tests.ports import free_ports
 
 
@@ -169,6 +170,15 @@ class Cluster:
         del self.agreed.hosts[host]
         self.look()
 
+    def all_hear(self) -> bool:
+        """Whether each host hears all others."""
+        names = set(self.stations)
+        return all(
+            station.peers.hears(other)
+            for name, station in self.stations.items()
+            for other in names - {name}
+        )
+
     def look(self) -> None:
         """Have all hosts hear of everything."""
         for station in self.stations.values():
@@ -184,4 +194,5 @@ def cluster(*names: str, patience: Patience | None = None) -> Iterator[Cluster]:
             stack.callback(station.exchange.close)
             station.exchange.start()
         made.look()
+        eventually(made.all_hear, "all hosts hear each other")
         yield made
