@@ -7,6 +7,7 @@ from pathlib import Path
 from bus.events import BackupFinished, BackupProven, BackupUnprovable, InstanceRestored
 from tests.backups.calls import Backups
 from tests.house.manager import Manager
+from tests.house.surroundings import eventually
 from tests.house.tenant import Tenant
 from tests.house.test_access import is_superuser, mint
 
@@ -166,9 +167,12 @@ def test_backups_go_with_their_user(manager: Manager) -> None:
 
 def test_a_sleeping_instance_is_backed_up_asleep(manager: Manager) -> None:
     """A backup does not wake it; a restore gives it its data, and it runs on them."""
-    tenant_of(manager, "asleep")
-    answer = manager.api.call("POST", "/api/users/asleep/sleep")
-    assert answer.status_code == 200, answer.text
+    tenant_of(manager, "asleep").hang_up()
+
+    def sleeps() -> bool:
+        return manager.api.call("POST", "/api/users/asleep/sleep").status_code == 200
+
+    eventually(sleeps, "its connection is seen to be closed, and it sleeps")
     backups = Backups(manager, "asleep")
     backup = backups.make()
     assert manager.api.instance("asleep")["status"] == "Hibernated"

@@ -34,6 +34,10 @@ class Tenant:
         answer = self.post("_superusers/auth-with-password", login)
         self._session.headers["Authorization"] = answer["token"]
 
+    def hang_up(self) -> None:
+        """Close its connections: while one is open the instance is used."""
+        self._session.close()
+
     def make_collection(self, name: str) -> None:
         """Make a collection of records that have a ``title``."""
         self.post("", {"name": name, "type": "base", "fields": [{"name": "title", "type": "text"}]})
