@@ -76,7 +76,7 @@ class FleetReads:
             host = hosts.get(name)
             told[name] = ClusterHost(
                 member=host is not None,
-                heard=name == self._directory.host or self._peers.hears(name),
+                heard=host is not None and self._hears(name),
                 users=users[name],
                 capacity=None if host is None else host.capacity,
                 draining=host is not None and host.draining,
@@ -92,6 +92,9 @@ class FleetReads:
             states=dict(Counter(str(place.state) for place in places.values())),
             problems=problems,
         )
+
+    def _hears(self, host: str) -> bool:
+        return host == self._directory.host or self._peers.hears(host)
 
     def _owns(self, user_id: str, host: str) -> bool:
         place = self._directory.place(user_id)
