@@ -51,3 +51,5 @@ class OwnerChanged:
     user_ids: tuple[str, ...]
     renamed: bool
     """The first one is the second one now; else the only one was purged."""
+    kept: bool = False
+    """The backups outlive the one who was purged."""

@@ -146,7 +146,7 @@ class BackupKeeper(pykka.ThreadingActor):
                 self._schedule.good(user_id, entry.manifest.taken_at)
         if news.renamed:
             self._sending.send_anew(news.user_ids[1])
-        else:
+        elif not news.kept:
             self._sending.forget(news.user_ids[0])
 
     def _serve(self, request: Request, reply: Reply) -> None:
@@ -368,8 +368,8 @@ def make_keeper(services: Services) -> Capability:
         match event:
             case InstanceRenamed(user_id=user_id, to=to):
                 owner.tell(OwnerChanged(user_ids=(user_id, to), renamed=True))
-            case InstanceDeleted(user_id=user_id, purge_at=None):
-                owner.tell(OwnerChanged(user_ids=(user_id,), renamed=False))
+            case InstanceDeleted(user_id=user_id, purge_at=None, backups_kept=kept):
+                owner.tell(OwnerChanged(user_ids=(user_id,), renamed=False, kept=kept))
 
     return Capability(owner=owner, requests=REQUESTS, hear=hear, close=lambda: _close(owner))
 

@@ -107,14 +107,15 @@ class Sending:
         )
 
     def forget(self, user_id: str) -> None:
-        """The user was purged, and has no backups here: none there, either."""
-        if self._elsewhere is None or self._catalogue.folder(user_id).exists():
+        """The user was purged with his backups: none of those are there, either."""
+        if self._elsewhere is None:
             return
-        elsewhere = self._elsewhere
+        elsewhere, now = self._elsewhere, self._services.clock.now()
 
         def work() -> None:
             for entry in elsewhere.entries(user_id):
-                elsewhere.remove(user_id, entry.id)
+                if entry.manifest.taken_at <= now:  # not those of the next one of that name
+                    elsewhere.remove(user_id, entry.id)
 
         self._jobs.run(
             work,

@@ -108,7 +108,7 @@ class Ownership:
         self._keeper.forget()
         if uid is not None:
             self._services.isolation.release_uid(uid)
-        self._publish_deletion(None)
+        self._publish_deletion(None, backups_kept=keep_backups)
 
     def _do(self, request: OwnershipRequest) -> InstanceAnswer:
         match request:
@@ -140,13 +140,14 @@ class Ownership:
         assert instance is not None
         self._services.publish(InstanceUndeleted(at=now, user_id=self._user_id, instance=instance))
 
-    def _publish_deletion(self, purge_at: datetime | None) -> None:
+    def _publish_deletion(self, purge_at: datetime | None, *, backups_kept: bool = False) -> None:
         self._services.publish(
             InstanceDeleted(
                 at=self._services.clock.now(),
                 user_id=self._user_id,
                 purge_at=purge_at,
                 instance=self._keeper.instance,
+                backups_kept=backups_kept,
             )
         )
 

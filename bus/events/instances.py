@@ -29,6 +29,8 @@ class InstanceDeleted(InstanceEvent, frozen=True, kw_only=True, tag="instance_de
 
     purge_at: datetime | None
     instance: Instance | None
+    backups_kept: bool = False
+    """The data are gone, the backups are not."""
 
 
 class InstanceUndeleted(InstanceEvent, frozen=True, kw_only=True, tag="instance_undeleted"):

@@ -1,0 +1,61 @@
+"""What lies at ``PB_BACKUP_URL`` follows what is done here: a user is purged, renamed, pruned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from actors.backups.catalogue import Entry
+from actors.backups.elsewhere import Elsewhere
+from actors.backups.keeper import make_keeper
+from actors.capability import Capability
+from actors.replication.place import Place
+from bus.requests import DeleteInstance
+from tests.actors.house import House, opened
+from tests.backups.test_schedule import entry
+from tests.house.surroundings import eventually
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    with opened(tmp_path / "dbs", backup_url=str(tmp_path / "away")) as house:
+        yield house
+
+
+@pytest.fixture
+def away(house: House) -> Elsewhere:
+    return Elsewhere(Place(house.settings, house.settings.backup_url))
+
+
+@pytest.fixture
+def keeper(house: House) -> Iterator[Capability]:
+    capability = make_keeper(house.services)
+    yield capability
+    capability.close()
+
+
+def send(away: Elsewhere, user_id: str, tmp_path: Path) -> Entry:
+    """Have a backup of the user there that is not here."""
+    sent = entry(timedelta(days=365))
+    archive = tmp_path / "some.zip"
+    archive.write_bytes(b"some")
+    away.send(user_id, sent, archive, lambda: True)
+    return sent
+
+
+def test_who_keeps_his_backups_keeps_those_that_are_only_there(
+    house: House, away: Elsewhere, keeper: Capability, tmp_path: Path
+) -> None:
+    """Purging says which: that there are none here, as after the loss of a disk, says nothing."""
+    for user_id in ("alice", "bob"):
+        sent = send(away, user_id, tmp_path)
+        house.run(user_id)
+        house.ask(DeleteInstance(user_id=user_id, purge=True, keep_backups=user_id == "alice"))
+        house.end(user_id)
+        assert house.store.get(user_id) is None
+        keeper.hear(house.events[-1])
+    eventually(lambda: away.entries("bob") == [], "whoever does not is forgotten")
+    assert away.entries("alice") == [sent]
