@@ -25,6 +25,11 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["PYTHONPYCACHEPREFIX"] = f"{config.option.basetemp}/bytecode"
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: most of the time a test waits for a process."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Leave it only where somebody will want to look into it."""
     given = Path(session.config.option.basetemp or "")
