@@ -171,18 +171,24 @@ class Cluster:
         self.look()
 
     def all_hear(self) -> bool:
-        """Whether each host hears all others."""
+        """Whether each host hears all others, and is answered by them: two sockets each."""
         names = set(self.stations)
         return all(
-            station.peers.hears(other)
+            names - {name} <= {other for other in names if station.peers.hears(other)}
+            and _health(station).unreachable_hosts == []
             for name, station in self.stations.items()
-            for other in names - {name}
         )
 
     def look(self) -> None:
         """Have all hosts hear of everything."""
         for station in self.stations.values():
             station.directory.look()
+
+
+def _health(station: Station) -> HealthAnswer:
+    answer = station.answer(GetHealth())
+    assert isinstance(answer, HealthAnswer)
+    return answer
 
 
 @contextmanager
