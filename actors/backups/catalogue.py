@@ -46,6 +46,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """When it was last tried whether PocketBase runs on it."""
     sent_at: datetime | None = None
     """When it was copied to ``PB_BACKUP_URL``."""
+    sent_as: str | None = None
+    """Under whose name it is there: the user's, or that of before a rename."""
 
     @property
     def backup(self) -> Backup:

@@ -177,7 +177,7 @@ class BackupKeeper(pykka.ThreadingActor):
                 self._jobs.check_free([user_id])
                 entry = self._catalogue.find(user_id, backup)
                 self._catalogue.remove(user_id, entry)
-                self._sending.remove(user_id, entry)
+                self._sending.remove(entry)
                 reply(BackupAnswer(backup=entry.backup))
             case ProveBackup(user_id=user_id, backup=backup):
                 self._proofs.prove(user_id, self._catalogue.find(user_id, backup), reply)
@@ -267,7 +267,7 @@ class BackupKeeper(pykka.ThreadingActor):
         for entry in expired(self._catalogue.entries(user_id), self._policy(user_id)):
             try:
                 self._catalogue.remove(user_id, entry)
-                self._sending.remove(user_id, entry)
+                self._sending.remove(entry)
             except BackupError as error:
                 log.error("%s: %s", user_id, error.message)
 

@@ -50,7 +50,7 @@ class Sending:
         if self._elsewhere is None:
             return
         for entry in self._catalogue.entries(user_id):
-            if entry.sent_at is None:
+            if entry.sent_at is None or entry.sent_as != user_id:
                 self._waiting.setdefault((user_id, entry.id))
 
     def go_on(self) -> None:
@@ -72,9 +72,15 @@ class Sending:
         return None
 
     def _send(self, elsewhere: Elsewhere, user_id: str, entry: Entry) -> None:
-        sent = msgspec.structs.replace(entry, sent_at=self._services.clock.now())
+        now, former = self._services.clock.now(), entry.sent_as
+        sent = msgspec.structs.replace(entry, sent_at=now, sent_as=user_id)
         archive = self._catalogue.archive(user_id, entry)
         halted = self._jobs.halted
+
+        def work() -> None:
+            elsewhere.send(user_id, sent, archive, lambda: not halted.is_set())
+            if former not in (None, user_id):  # the next one of that name is not to have it
+                elsewhere.remove(former, entry.id)
 
         def there(_: object) -> None:
             self._under_way = False
@@ -89,15 +95,12 @@ class Sending:
             self._waiting[user_id, entry.id] = None
             self._tell(error.message)
 
-        self._jobs.run(
-            lambda: elsewhere.send(user_id, sent, archive, lambda: not halted.is_set()),
-            there,
-            failed,
-        )
+        self._jobs.run(work, there, failed)
 
-    def remove(self, user_id: str, entry: Entry) -> None:
+    def remove(self, entry: Entry) -> None:
         """What is removed here goes there, too; what cannot be reached then stays there."""
-        if self._elsewhere is None or entry.sent_at is None:
+        user_id = entry.sent_as
+        if self._elsewhere is None or user_id is None:
             return
         elsewhere = self._elsewhere
         self._jobs.run(
@@ -142,6 +145,7 @@ class Sending:
 
         def work() -> Entry:
             entry = elsewhere.entry(user_id, backup_id)
+            self._check_owner(user_id, entry)
             elsewhere.bring(user_id, entry, folder)
             return entry
 
@@ -159,6 +163,12 @@ class Sending:
             reply(ErrorAnswer.of(error))
 
         self._jobs.run(work, here, failed)
+
+    def _check_owner(self, user_id: str, entry: Entry) -> None:
+        """Raise :class:`Conflict` for what another user left under this name when renamed."""
+        for record in self._services.store.records():
+            if record.user_id != user_id and record.identity == entry.manifest.identity:
+                raise Conflict(f"Backup {entry.id} is of another user's database")
 
     def _is_here(self, user_id: str, backup_id: str) -> bool:
         try:
@@ -178,9 +188,10 @@ class Sending:
         """Write it down, beside what was found out meanwhile; one that is gone goes there, too."""
         try:
             known = self._catalogue.find(user_id, sent.id)
-            self._catalogue.put(user_id, msgspec.structs.replace(known, sent_at=sent.sent_at))
+            there = {"sent_at": sent.sent_at, "sent_as": sent.sent_as}
+            self._catalogue.put(user_id, msgspec.structs.replace(known, **there))
         except NotFound:
-            self.remove(user_id, sent)
+            self.remove(sent)
         except BackupError as error:
             log.error("%s", error.message)
 

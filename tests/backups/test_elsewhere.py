@@ -64,7 +64,8 @@ def test_after_the_loss_of_a_host_a_user_is_brought_back(
         assert Tenant(manager.api.run("Alice")).titles("things") == ["kept"]
         manager.api.call("POST", "/api/users/Alice/rename", json={"to": "bob"})
         again = folder / directory_name("bob") / "backups"
-        eventually(lambda: (again / f"{second}.json").exists(), "it goes under the new name, too")
+        eventually(lambda: (again / f"{second}.json").exists(), "it goes under the new name")
+        eventually(lambda: not list(away.glob("*")), "and the next Alice does not find it")
         manager.api.call("DELETE", "/api/users/bob/pb?purge=true")
         eventually(lambda: not list(again.glob("*")), "whoever asks to be forgotten is")
 

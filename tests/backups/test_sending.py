@@ -6,15 +6,19 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from actors.backups.catalogue import Entry
 from actors.backups.elsewhere import Elsewhere
 from actors.backups.keeper import make_keeper
+from actors.backups.snapshot import sha256_of
 from actors.capability import Capability
+from actors.facts import Asked
 from actors.replication.place import Place
-from bus.requests import DeleteInstance
-from tests.actors.house import House, opened
+from bus.answers import BackupAnswer
+from bus.requests import DeleteInstance, FetchBackup
+from tests.actors.house import Caller, House, opened
 from tests.backups.test_schedule import entry
 from tests.house.surroundings import eventually
 
@@ -37,11 +41,13 @@ def keeper(house: House) -> Iterator[Capability]:
     capability.close()
 
 
-def send(away: Elsewhere, user_id: str, tmp_path: Path) -> Entry:
+def send(away: Elsewhere, user_id: str, tmp_path: Path, identity: str = "some@1") -> Entry:
     """Have a backup of the user there that is not here."""
-    sent = entry(timedelta(days=365))
+    made = entry(timedelta(days=365))
     archive = tmp_path / "some.zip"
     archive.write_bytes(b"some")
+    manifest = msgspec.structs.replace(made.manifest, identity=identity)
+    sent = msgspec.structs.replace(made, manifest=manifest, sha256=sha256_of(archive))
     away.send(user_id, sent, archive, lambda: True)
     return sent
 
@@ -59,3 +65,25 @@ def test_who_keeps_his_backups_keeps_those_that_are_only_there(
         keeper.hear(house.events[-1])
     eventually(lambda: away.entries("bob") == [], "whoever does not is forgotten")
     assert away.entries("alice") == [sent]
+
+
+def test_what_is_another_users_is_not_fetched(
+    house: House, away: Elsewhere, keeper: Capability, tmp_path: Path
+) -> None:
+    """Whoever gets a name that another one had before a rename gets nothing of his."""
+    house.run("renamed")
+    (identity,) = {each.identity for each in house.store.records()}
+    assert identity is not None
+    others = send(away, "alice", tmp_path, identity)
+    caller = Caller()
+
+    def fetch() -> None:
+        request = FetchBackup(user_id="alice", backup=others.id)
+        keeper.owner.tell(Asked(request=request, reply=caller.answers.put))
+
+    fetch()
+    assert caller.error().code == "conflict"
+    assert not house.layout.backups("alice").exists()
+    house.store.forget("renamed")
+    fetch()
+    assert caller.answer() == BackupAnswer(backup=others.backup)
