@@ -47,7 +47,12 @@ class Elsewhere:
         """Which backups of the user are there, oldest first."""
         names = self._place.names(directory_name(user_id), FOLDER)
         whole = sorted(name.removesuffix(".json") for name in names if name.endswith(".json"))
-        return [self.entry(user_id, each) for each in whole if f"{each}.zip" in names]
+        found = []
+        for each in whole:
+            if f"{each}.zip" in names:
+                with contextlib.suppress(NotFound):  # it is removed meanwhile
+                    found.append(self.entry(user_id, each))
+        return found
 
     def entry(self, user_id: str, backup_id: str) -> Entry:
         """What is known there of one backup; raise :class:`NotFound`."""

@@ -67,6 +67,16 @@ def test_who_keeps_his_backups_keeps_those_that_are_only_there(
     assert away.entries("alice") == [sent]
 
 
+def test_what_is_removed_while_it_is_listed_is_left_out(
+    away: Elsewhere, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others are listed all the same."""
+    sent = send(away, "alice", tmp_path)
+    names = {f"{each}.{end}" for each in (sent.id, "gone") for end in ("json", "zip")}
+    monkeypatch.setattr(Place, "names", lambda *_: names)
+    assert away.entries("alice") == [sent]
+
+
 def test_what_is_another_users_is_not_fetched(
     house: House, away: Elsewhere, keeper: Capability, tmp_path: Path
 ) -> None:
