@@ -25,8 +25,11 @@ WAITED = len(BOUNDS) + 1
 STORED = f"conn_cur,http_req_cnt,http_req_rate(10s),http_err_cnt,http_fail_cnt,gpc({WAITED + 1})"
 """What is counted of each user."""
 MOST_CONNECTIONS = 10_000
-SUPERUSERS = "(_superusers|pbc_3142635823)"
-"""The collection of the superusers, by its name and by its id, the same in every PocketBase."""
+SUPERUSERS = r"(_(s|\xC5\xBF)uperuser(s|\xC5\xBF)|pbc_3142635823)"
+"""The collection of the superusers, by its name and by its id, the same in every PocketBase.
+
+PocketBase ignores case as Unicode has it, where the long s (U+017F) is an s, too.
+"""
 
 _GLOBAL = """\
 global

@@ -164,6 +164,8 @@ SIGNING_IN = (
     "/api/collections/_superusers/request-otp?x=1",
     "/api/collections/_superusers/impersonate/x",
     "/api/collections/_superusers/auth-methods",
+    "/api/collections/_%C5%BFuperuser%c5%bf/auth-with-password",
+    "/api/collections/_SUPERUSER%C5%BF/auth-with-password",
 )
 
 
