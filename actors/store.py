@@ -24,6 +24,7 @@ from actors.records import Record
 from bus.causes import Cause
 from bus.errors import InstanceIOError, SettingsError
 from bus.history import Transition
+from bus.labels import Hashed
 from bus.sleep import SleepPolicy
 from bus.states import Status
 
@@ -112,6 +113,7 @@ class Store:
         self._lock = threading.Lock()
         self._records: dict[str, Record] = {}
         self._user_ids: list[str] = []
+        self._hashed = Hashed()
         self._counts: Counter[Status] = Counter()
         self._owed: set[str] = set()
         self._database, records = _open(path)
@@ -121,6 +123,10 @@ class Store:
     def get(self, user_id: str) -> Record | None:
         """The user's row, or None."""
         return self._records.get(user_id)
+
+    def labelled(self, label: str) -> str | None:
+        """The user with that hashed label, or None."""
+        return self._hashed.find(label)
 
     def put(self, record: Record, *, entered: datetime | None = None) -> None:
         """Write the row, and a line of history when its status was ``entered`` then.
@@ -267,11 +273,13 @@ class Store:
         if old is not None:
             self._counts[old.status] -= 1
             self._user_ids.remove(user_id)
+            self._hashed.remove(user_id)
 
     def _remember(self, record: Record) -> None:
         old = self._records.get(record.user_id)
         if old is None:
             bisect.insort(self._user_ids, record.user_id)
+            self._hashed.add(record.user_id)
         else:
             self._counts[old.status] -= 1
         self._records[record.user_id] = record

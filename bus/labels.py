@@ -50,6 +50,30 @@ def is_hashed(label: str) -> bool:
     return label.startswith(_HASHED)
 
 
+class Hashed:
+    """The users with such labels. To look one up costs the same however many users there are.
+
+    Not thread-safe.
+    """
+
+    def __init__(self) -> None:
+        self._users: dict[str, str] = {}
+
+    def add(self, user_id: str) -> None:
+        """Know of a user, whatever label it has."""
+        label = label_of(user_id)
+        if is_hashed(label):
+            self._users[label] = user_id
+
+    def remove(self, user_id: str) -> None:
+        """Know of it no more."""
+        self._users.pop(label_of(user_id), None)
+
+    def find(self, label: str) -> str | None:
+        """Return the user that the label is of; None: nobody's that is known."""
+        return self._users.get(label)
+
+
 def _stands_as_it_is(user_id: str) -> bool:
     reserved = user_id.startswith((_ESCAPED, _HASHED)) or user_id[2:4] == "--"  # RFC 5890, 2.3.1
     return not reserved and _WORD.fullmatch(user_id) is not None

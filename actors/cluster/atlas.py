@@ -22,6 +22,7 @@ from actors.cluster.coordination import (
 from actors.cluster.directory import Host, Place
 from actors.cluster.gateway import Unreachable
 from bus.errors import Unavailable
+from bus.labels import Hashed
 
 SILENCE = 10.0
 """Seconds without a change after which a watch is begun anew."""
@@ -42,6 +43,7 @@ class Atlas:
         self._lock = threading.Lock()
         self._hosts: dict[str, SeenHost] = {}
         self._places: dict[str, SeenPlace] = {}
+        self._hashed = Hashed()
         self._missed: dict[str, float] = {}
         self._listeners: list[Callable[[], None]] = []
         self._revision = 0
@@ -72,6 +74,10 @@ class Atlas:
         """See :class:`Directory`."""
         with self._lock:
             return {user: seen.place for user, seen in self._places.items()}
+
+    def labelled(self, label: str) -> str | None:
+        """See :class:`Directory`."""
+        return self._hashed.find(label)
 
     def listen(self, changed: Callable[[], None]) -> None:
         """See :class:`Directory`."""
@@ -109,6 +115,8 @@ class Atlas:
             former = self._places.get(user_id)
             if former is None or former.revision < seen.revision:
                 self._places[user_id] = seen
+            if former is None:
+                self._hashed.add(user_id)
 
     def learn_hosts(self, hosts: Mapping[str, SeenHost]) -> None:
         """Know for sure who is there."""
@@ -147,6 +155,8 @@ class Atlas:
             newer = {
                 user: seen for user, seen in self._places.items() if seen.revision > view.revision
             }
+            for user in view.places.keys() - self._places.keys():
+                self._hashed.add(user)
             self._places = {**view.places, **newer}
             self._revision = view.revision
         self._loaded.set()

@@ -95,6 +95,9 @@ class Directory(Protocol):
     def places(self) -> Mapping[str, Place]:
         """All of them."""
 
+    def labelled(self, label: str) -> str | None:
+        """The user with that hashed label, or None."""
+
     def listen(self, changed: Callable[[], None]) -> None:
         """Have ``changed`` called, on a thread of the cluster's, when any of it has changed."""
 

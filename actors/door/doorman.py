@@ -16,7 +16,7 @@ from actors.facts import Asked, Reply
 from actors.services import Services
 from bus.answers import Answer, DoorAnswer, DoorUseAnswer, ErrorAnswer
 from bus.errors import InternalError, NotFound, PblmError
-from bus.labels import is_hashed, label_of, user_of
+from bus.labels import is_hashed, user_of
 from bus.requests import (
     FindHost,
     GetDoor,
@@ -38,7 +38,6 @@ class Doorman(pykka.ThreadingActor):
         super().__init__()
         self._services = services
         self._book = book
-        self._hashed: dict[str, str] = {}
 
     def on_receive(self, message: object) -> None:
         """Take a request."""
@@ -87,13 +86,9 @@ class Doorman(pykka.ThreadingActor):
         return user_id
 
     def _find_hashed(self, label: str) -> str | None:
-        if label not in self._hashed:
-            users = {record.user_id for record in self._services.store.records()}
-            if self._services.directory is not None:
-                users.update(self._services.directory.places())
-            labels = {label_of(user_id): user_id for user_id in users}
-            self._hashed = {label: labels[label] for label in labels if is_hashed(label)}
-        return self._hashed.get(label)
+        """A look-up, whether it is anybody's or not: strangers may try as many as they like."""
+        user_id, directory = self._services.store.labelled(label), self._services.directory
+        return directory.labelled(label) if user_id is None and directory else user_id
 
 
 def make_doorman(services: Services) -> Capability:

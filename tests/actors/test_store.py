@@ -17,8 +17,11 @@ from actors.store import HISTORY, Store
 from bus.causes import Cause
 from bus.errors import InstanceIOError
 from bus.instance import Failure
+from bus.labels import label_of
 from bus.states import Desired, Status
 
+LONG = "A" * 40
+"""Escaped it is too long for a host label."""
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678_901, tzinfo=UTC)
 
 
@@ -222,6 +225,21 @@ def test_a_page_may_begin_behind_a_user_who_is_gone(store: Store) -> None:
     page, more = store.page(None, 1, "b")
     assert [row.user_id for row in page] == ["c"]
     assert more
+
+
+def test_a_user_is_found_by_a_hashed_label(store: Store) -> None:
+    """As long as there is that user, and by no other label."""
+    store.put(record("alice"))
+    store.put(record(LONG))
+    assert store.labelled(label_of(LONG)) == LONG
+    assert store.labelled(label_of(f"{LONG}.")) is store.labelled("alice") is None
+    store = reopened(store)
+    renamed = store.rename(store.records()[0], f"{LONG}.")
+    assert store.labelled(label_of(LONG)) is None
+    assert store.labelled(label_of(f"{LONG}.")) == renamed.user_id
+    store.forget(renamed.user_id)
+    assert store.labelled(label_of(f"{LONG}.")) is None
+    store.close()
 
 
 def test_a_full_disk_changes_nothing(store: Store) -> None:

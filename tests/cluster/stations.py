@@ -15,6 +15,7 @@ from bus.answers import Answer, HealthAnswer, InstanceAnswer, InstancesAnswer
 from bus.errors import PblmError
 from bus.events import Event
 from bus.instance import Instance
+from bus.labels import label_of
 from bus.local import Reply
 from bus.peers.bus import PeerBus
 from bus.peers.keys import KeyPair
@@ -53,6 +54,9 @@ class PaperDirectory:
 
     def places(self) -> Mapping[str, Place]:
         return self._places
+
+    def labelled(self, label: str) -> str | None:
+        return next((user for user in self._places if label_of(user) == label), None)
 
     def listen(self, changed: Callable[[], None]) -> None:
         self._changed = changed

@@ -8,10 +8,12 @@ from queue import SimpleQueue
 
 import pytest
 
+from actors.cluster.atlas import Atlas
 from actors.cluster.coordination import Change, Lost, NameTaken
 from actors.cluster.directory import State
 from actors.cluster.etcd import Etcd
 from actors.cluster.gateway import Unreachable
+from bus.labels import label_of
 from tests.cluster.hosts import entry, joined, place
 from tests.house.surroundings import PATIENCE, eventually
 
@@ -34,6 +36,19 @@ def test_of_many_claimants_one_wins(agreed: Etcd) -> None:
             found = agreed.read(user)
             assert found is not None
             assert [found.place.host] == won
+
+
+def test_a_hashed_label_leads_to_its_user(agreed: Etcd) -> None:
+    """Whether its place was read with all the others, or heard of alone."""
+    member = joined(agreed)
+    first, second = ("A" * 40, "B" * 40)
+    atlas = Atlas("h1", agreed)
+    agreed.swap(first, None, place(member), member)
+    atlas._load(agreed.view())
+    agreed.swap(second, None, place(member), member)
+    atlas.read(second)
+    assert [atlas.labelled(label_of(user)) for user in (first, second)] == [first, second]
+    assert atlas.labelled(label_of("C" * 40)) is None
 
 
 def test_what_was_read_long_ago_claims_nothing(agreed: Etcd) -> None:
