@@ -22,7 +22,7 @@ from pathlib import Path
 import msgspec
 
 from actors.durable import remove, rename, sync_tree, write_file
-from actors.layout import Layout, make_private_directory
+from actors.layout import Layout, left_for, make_private_directory
 from actors.records import Record
 from actors.store import Store
 from bus.causes import Cause
@@ -175,8 +175,8 @@ def with_data_of(record: Record, identity: str | None, version: str | None) -> R
 
 def finish_swaps(store: Store, layout: Layout) -> None:
     """Finish or undo what the end of a manager interrupted. Before any instance is started."""
-    for record in store.records():
-        finish_swap(store, layout, record.user_id)
+    for user_id in left_for(layout.swap, [record.user_id for record in store.records()]):
+        finish_swap(store, layout, user_id)
 
 
 def _refusal(what: str, error: Exception) -> InstanceIOError:

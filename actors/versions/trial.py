@@ -24,7 +24,7 @@ from actors.data.contents import copy_database
 from actors.data.database import UserDataError
 from actors.data.storage import link_files
 from actors.data.swap import Intent, Swap
-from actors.layout import Layout
+from actors.layout import Layout, left_for
 from actors.records import Record
 from actors.store import Store
 from actors.versions.shelf import Binary
@@ -125,8 +125,7 @@ def serving(versions: Versions, layout: Layout, record: Record) -> Binary:
 
 def finish_trials(store: Store, layout: Layout, kept_since: datetime) -> None:
     """See to what the end of a manager has left of every user's. Before any instance is started."""
-    for record in store.records():
-        if layout.upgrade(record.user_id).exists():
-            trial = Trial(layout, record.user_id)
-            trial.finish()
-            trial.forget(kept_since)
+    for user_id in left_for(layout.upgrade, [record.user_id for record in store.records()]):
+        trial = Trial(layout, user_id)
+        trial.finish()
+        trial.forget(kept_since)

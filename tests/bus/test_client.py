@@ -128,7 +128,7 @@ def until_closed(client: BusClient) -> str:
 
 def test_a_closed_client_refuses(hub: Hub, client: BusClient) -> None:
     """After closing, once or twice, a call is refused and does not hang."""
-    with pytest.raises(BusTimeout):
+    with pytest.raises((BusTimeout, Unavailable)):  # the second where it was not connected in time
         alice(client, timeout=SHORT)
     client.close()
     client.close()
