@@ -60,11 +60,13 @@ def epoch_of(name: str) -> int:
 def outdated(generations: Mapping[str, datetime], before: datetime) -> list[str]:
     """Return which generations have nothing that is later than ``before``, by name.
 
-    Each ends where the next one begins. So the last one is never among them.
+    Each ends where the next one begins, in the order of their names: the epoch tells which of two
+    hosts wrote later, their clocks do not. So the last one is never among them.
     """
-    names = sorted(generations, key=lambda name: generations[name])
     return [
-        name for name, following in itertools.pairwise(names) if generations[following] < before
+        name
+        for name, following in itertools.pairwise(sorted(generations))
+        if generations[following] < before
     ]
 
 

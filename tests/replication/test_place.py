@@ -12,7 +12,7 @@ import pytest
 
 from actors.layout import Layout
 from actors.replication.files import FileCopier
-from actors.replication.generation import outdated
+from actors.replication.generation import FORMAT, outdated
 from actors.replication.place import Place
 from bus.errors import BackupError
 from bus.settings import Settings
@@ -74,6 +74,14 @@ def test_a_generation_ends_where_the_next_one_begins() -> None:
     assert outdated(began, noon - hour) == ["a"]
     assert outdated(began, noon + hour) == ["a", "b"]
     assert outdated({}, noon) == []
+
+
+def test_a_clock_that_is_ahead_does_not_make_the_live_generation_an_old_one() -> None:
+    """The host that was lost had a clock ahead: its generation began later, and is the older."""
+    noon = datetime(2026, 11, 24, 12, tzinfo=UTC)
+    lost, live = f"e00000001-{noon:{FORMAT}}", "e00000002-20261124T110000000000Z"
+    began = {lost: noon, live: noon - timedelta(hours=1)}
+    assert outdated(began, noon + timedelta(hours=1)) == [lost]
 
 
 def test_a_file_comes_back_as_it_was(place: Place, tmp_path: Path) -> None:
