@@ -23,14 +23,13 @@ from actors.cluster.atlas import Atlas
 from actors.cluster.coordination import Coordination, Membership, SeenPlace
 from actors.cluster.directory import Place, State
 from actors.cluster.hands import Hands
+from actors.cluster.placing import claimed_by, held, mirrored, order_of, ours
 from actors.cluster.recovery import Recovery, RecoveryFailed
-from actors.data.orders import TakeUser
 from actors.records import Record
 from actors.replication.replicas import Replicas
 from actors.store import Store
 from bus.causes import Cause
-from bus.errors import BackupError, ProcessError, Unavailable
-from bus.states import Desired, Status
+from bus.errors import BackupError, Conflict, ProcessError, Unavailable
 
 TRIES = 5
 """So often a place is read and changed when it was changed in between."""
@@ -71,6 +70,7 @@ class Claims:
         record = self._store.get(user_id)
         if seen is None or seen.place.state is State.PURGED:
             if record is not None and record.incarnation is not None:
+                self._check_known(user_id, seen)
                 hands.let_go(user_id, "It was purged on another host")
                 record = None
             if record is None and not new:
@@ -126,7 +126,7 @@ class Claims:
     def purge(self, user_id: str) -> None:
         """Tell that there is nothing of the user any more; the epoch stays."""
         member, seen = self._member(), self._coordination.read(user_id)
-        if seen is None or not _held(seen.place, member):
+        if seen is None or not held(seen.place, member):
             return
         place = seen.place
         rest = Place(
@@ -165,15 +165,28 @@ class Claims:
     def retake(self, user_id: str, hands: Hands) -> None:
         """Have the user's actor know that the user is ours, as it was."""
         seen = self._coordination.read(user_id)
-        if seen is None or not _held(seen.place, self._member()):
+        if seen is None or not held(seen.place, self._member()):
             raise Unavailable(f"{user_id} is not on this host", retry_after=1)
-        hands.take(_order(user_id, seen.place, "It stays"))
+        hands.take(order_of(user_id, seen.place, "It stays"))
+
+    def _check_known(self, user_id: str, seen: SeenPlace | None) -> None:
+        """Raise :class:`Conflict` when etcd has forgotten somebody who was claimed from it.
+
+        It never does: a purge leaves a place. So this is another etcd, or an empty one.
+        """
+        if seen is None:
+            why = (
+                f"etcd knows nothing of {user_id}, whose data are on this host: restore etcd's"
+                " copy, or set PB_CLUSTER_NAME to what it was. The data are kept as they are"
+            )
+            log.error(why)
+            raise Conflict(why)
 
     def _change(self, user_id: str, change: Callable[[Place], Place]) -> Place:
         """Change the place of one of ours, whatever else is told of it at the same time."""
         for _ in range(TRIES):
             member, seen = self._member(), self._coordination.read(user_id)
-            if seen is None or not _held(seen.place, member):
+            if seen is None or not held(seen.place, member):
                 raise Unavailable(f"{user_id} is not on this host", retry_after=1)
             found = self._swap(user_id, seen, change(seen.place), member)
             if found is not None:
@@ -203,7 +216,7 @@ class Claims:
             place = msgspec.structs.replace(mirrored(place, record), durable=durable)
         self._must(user_id, self._swap(user_id, seen, place, member))
         reason = f"It was placed on this host, {member.host}"
-        hands.take(_order(user_id, place, reason))
+        hands.take(order_of(user_id, place, reason))
 
     def _claim(
         self,
@@ -223,19 +236,19 @@ class Claims:
         )
         handed = former.host == "" and not local
         draft = self._received(user_id, seen, member) if handed else None
-        place = _claimed(former, member)
+        place = claimed_by(former, member)
         gone = former.host if former.host not in ("", member.host) else None
         claimed = self._must(user_id, self._swap(user_id, seen, place, member, gone=gone))
         log.info("%s: claimed, epoch %d, after %s", user_id, place.epoch, former.host or "a move")
         if local:
             resume = former.state is State.MOVING and former.wanted
             reason = "It is this host's again"
-            hands.take(_order(user_id, place, reason, resume=resume))
+            hands.take(order_of(user_id, place, reason, resume=resume))
             return
         if record is not None:
             hands.let_go(user_id, "Another host has run it since")
         if draft is not None:
-            hands.take(_order(user_id, place, f"It has moved to this host, {member.host}", draft))
+            hands.take(order_of(user_id, place, f"It has moved to this host, {member.host}", draft))
         else:
             self._restore(user_id, claimed, member, hands)
 
@@ -270,7 +283,7 @@ class Claims:
                     place, problem=str(failure), identity=place.identity or "unknown"
                 )
                 self._swap(user_id, claimed, place, member)
-        hands.take(_order(user_id, place, reason, draft))
+        hands.take(order_of(user_id, place, reason, draft))
 
     def _may_claim(self, place: Place, member: Membership) -> bool:
         if place.host == "":
@@ -306,70 +319,3 @@ class Claims:
             why = f"The place of {user_id} has changed meanwhile, or this host is not a member"
             raise Unavailable(why, retry_after=1)
         return seen
-
-
-def ours(place: Place, member: Membership, record: Record) -> bool:
-    """Whether the user is this host's, and what lies here is of its epoch."""
-    taken = (record.epoch, record.incarnation) == (place.epoch, member.incarnation)
-    return _held(place, member) and taken
-
-
-def mirrored(place: Place, record: Record) -> Place:
-    """Return the place with what is on record of the user."""
-    wanted = record.desired is Desired.RUNNING and record.deleted_at is None
-    rests = not wanted or record.status is Status.HIBERNATED
-    state = place.state
-    if state is not State.MOVING:
-        starts = State.RESTORING if state is State.STOPPED else state
-        state = State.STOPPED if rests else starts
-    return msgspec.structs.replace(
-        place,
-        state=state,
-        address=place.address if state is State.RUNNING else None,
-        wanted=wanted if state is not State.MOVING else place.wanted,
-        identity=record.identity or place.identity,
-        version=record.version,
-        binary=record.binary,
-        created_at=record.created_at,
-        deleted_at=record.deleted_at,
-    )
-
-
-def _claimed(former: Place, member: Membership) -> Place:
-    """Return the place of somebody whom this host claims."""
-    runs = former.wanted and former.deleted_at is None and former.state is not State.STOPPED
-    return msgspec.structs.replace(
-        former,
-        host=member.host,
-        incarnation=member.incarnation,
-        epoch=former.epoch + 1,
-        state=State.RESTORING if runs else State.STOPPED,
-        address=None,
-        target=None,
-        source=None,
-        digest=None,
-        problem=None,
-    )
-
-
-def _held(place: Place, member: Membership) -> bool:
-    return (place.host, place.incarnation) == (member.host, member.incarnation)
-
-
-def _order(
-    user_id: str, place: Place, reason: str, draft: str | None = None, *, resume: bool = False
-) -> TakeUser:
-    return TakeUser(
-        user_id=user_id,
-        epoch=place.epoch,
-        incarnation=place.incarnation,
-        reason=reason,
-        draft=draft,
-        identity=place.identity,
-        version=place.version,
-        binary=place.binary,
-        created_at=place.created_at,
-        wanted=place.wanted,
-        resume=resume,
-        deleted_at=place.deleted_at,
-    )

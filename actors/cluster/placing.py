@@ -1,0 +1,80 @@
+"""Placing: what becomes of a user's place. Pure."""
+
+from __future__ import annotations
+
+import msgspec
+
+from actors.cluster.coordination import Membership
+from actors.cluster.directory import Place, State
+from actors.data.orders import TakeUser
+from actors.records import Record
+from bus.states import Desired, Status
+
+
+def ours(place: Place, member: Membership, record: Record) -> bool:
+    """Whether the user is this host's, and what lies here is of its epoch."""
+    taken = (record.epoch, record.incarnation) == (place.epoch, member.incarnation)
+    return held(place, member) and taken
+
+
+def mirrored(place: Place, record: Record) -> Place:
+    """Return the place with what is on record of the user."""
+    wanted = record.desired is Desired.RUNNING and record.deleted_at is None
+    rests = not wanted or record.status is Status.HIBERNATED
+    state = place.state
+    if state is not State.MOVING:
+        starts = State.RESTORING if state is State.STOPPED else state
+        state = State.STOPPED if rests else starts
+    return msgspec.structs.replace(
+        place,
+        state=state,
+        address=place.address if state is State.RUNNING else None,
+        wanted=wanted if state is not State.MOVING else place.wanted,
+        identity=record.identity or place.identity,
+        version=record.version,
+        binary=record.binary,
+        created_at=record.created_at,
+        deleted_at=record.deleted_at,
+    )
+
+
+def claimed_by(former: Place, member: Membership) -> Place:
+    """Return the place of somebody whom this host claims."""
+    runs = former.wanted and former.deleted_at is None and former.state is not State.STOPPED
+    return msgspec.structs.replace(
+        former,
+        host=member.host,
+        incarnation=member.incarnation,
+        epoch=former.epoch + 1,
+        state=State.RESTORING if runs else State.STOPPED,
+        address=None,
+        target=None,
+        source=None,
+        digest=None,
+        problem=None,
+    )
+
+
+def held(place: Place, member: Membership) -> bool:
+    """Whether the user is this host's, by a claim under this membership."""
+    return (place.host, place.incarnation) == (member.host, member.incarnation)
+
+
+def order_of(
+    user_id: str, place: Place, reason: str, draft: str | None = None, *, resume: bool = False
+) -> TakeUser:
+    """Return what has the user's actor know of the place."""
+    return TakeUser(
+        user_id=user_id,
+        epoch=place.epoch,
+        incarnation=place.incarnation,
+        reason=reason,
+        draft=draft,
+        identity=place.identity,
+        version=place.version,
+        binary=place.binary,
+        created_at=place.created_at,
+        wanted=place.wanted,
+        resume=resume,
+        deleted_at=place.deleted_at,
+    )

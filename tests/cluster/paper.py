@@ -1,0 +1,142 @@
+"""An agreement of paper: what claims are made on, without an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from actors.cluster.atlas import Atlas
+from actors.cluster.claims import Claims
+from actors.cluster.coordination import Change, Membership, SeenHost, SeenPlace, View
+from actors.cluster.directory import Host, Place
+from actors.cluster.recovery import Recovery
+from actors.data.orders import TakeUser
+from actors.layout import Layout
+from actors.records import Record
+from actors.replication.place import Place as ReplicaPlace
+from actors.replication.replicas import Replicas
+from actors.replication.rewind import Rewind
+from actors.store import Store
+from bus.settings import Settings
+from tests.cluster.hosts import entry
+
+ME = Membership(host="h1", incarnation=7, lease=1)
+
+
+class Paper:
+    """A :class:`Coordination` whose swaps are as etcd's; ``h1`` is there, as :data:`ME`."""
+
+    def __init__(self) -> None:
+        self.places: dict[str, SeenPlace] = {}
+        self.present: dict[str, SeenHost] = {"h1": SeenHost(entry(), ME.incarnation)}
+        self.before_swap: list[Callable[[], object]] = []
+        """Each is called once, just before a swap: what happens between a read and it."""
+        self._revision = 0
+
+    def put(self, user_id: str, place: Place) -> SeenPlace:
+        """Have the place be so."""
+        self._revision += 1
+        self.places[user_id] = SeenPlace(place, self._revision)
+        return self.places[user_id]
+
+    def change(self, user_id: str, **fields: object) -> None:
+        """Have the place be changed by somebody."""
+        self.put(user_id, msgspec.structs.replace(self.places[user_id].place, **fields))
+
+    def read(self, user_id: str) -> SeenPlace | None:
+        return self.places.get(user_id)
+
+    def swap(
+        self,
+        user_id: str,
+        seen: SeenPlace | None,
+        new: Place,
+        member: Membership,
+        *,
+        gone: str | None = None,
+    ) -> SeenPlace | None:
+        if self.before_swap:
+            self.before_swap.pop(0)()
+        if self.places.get(user_id) != seen or gone in self.present:
+            return None
+        return self.put(user_id, new)
+
+    def view(self) -> View:
+        return View(self._revision, self.present, self.places)
+
+    def hosts(self) -> Mapping[str, SeenHost]:
+        return self.present
+
+    def watch(self, revision: int, changed: Callable[[Change], None], silence: float) -> None:
+        raise NotImplementedError
+
+    def join(self, name: str, entry: Host, ttl: int) -> Membership:
+        raise NotImplementedError
+
+    def renew(self, member: Membership) -> None:
+        raise NotImplementedError
+
+    def tell(self, member: Membership, entry: Host) -> None:
+        raise NotImplementedError
+
+    def leave(self, member: Membership) -> None:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class PaperReplicas(Replicas):
+    """Says what the test says."""
+
+    based = True
+
+    def has_base(self, record: Record) -> bool:
+        """See :class:`Replicas`."""
+        return self.based
+
+
+class PaperHands:
+    """Writes into the registry what is taken, and remembers what was let go."""
+
+    def __init__(self, store: Store) -> None:
+        self.taken: list[TakeUser] = []
+        self.gone: list[str] = []
+        self._store = store
+
+    def take(self, order: TakeUser) -> None:
+        self.taken.append(order)
+        record = self._store.get(order.user_id)
+        if record is not None:
+            changed = {"epoch": order.epoch, "incarnation": order.incarnation}
+            self._store.put(msgspec.structs.replace(record, **changed))
+
+    def let_go(self, user_id: str, reason: str) -> None:
+        self.gone.append(user_id)
+        self._store.forget(user_id)
+
+
+class Desk:
+    """One host's claims, on paper; the registry is a real one."""
+
+    def __init__(self, path: Path) -> None:
+        settings = Settings(user_dbs_path=path, replica_url=str(path / "replica"))
+        layout = Layout(root=path, control=path / ".pblm")
+        self.paper = Paper()
+        self.atlas = Atlas("h1", self.paper)
+        self.atlas.learn_hosts(self.paper.present)
+        self.store = Store(path / "registry.db")
+        self.replicas = PaperReplicas(settings, layout)
+        replica = ReplicaPlace(settings)
+        self.claims = Claims(
+            self.paper,
+            self.atlas,
+            self.store,
+            self.replicas,
+            Recovery(layout, Rewind(settings, layout, replica), replica),
+            lambda: ME,
+            address="127.0.0.1",
+        )
+        self.hands = PaperHands(self.store)
