@@ -30,6 +30,7 @@ from actors.replication.replicas import Replicas
 from actors.store import Store
 from bus.causes import Cause
 from bus.errors import BackupError, Conflict, ProcessError, Unavailable
+from bus.states import Status
 
 TRIES = 5
 """So often a place is read and changed when it was changed in between."""
@@ -90,12 +91,17 @@ class Claims:
 
         Raises :class:`ProcessError` when the user is not ours any more.
         """
+        user_id = record.user_id
+        self._check_begun(record)
         if not self._has_base(record):
             return False
-        member, seen = self._member(), self._coordination.read(record.user_id)
+        member, seen = self._member(), self._coordination.read(user_id)
         if seen is None or not ours(seen.place, member, record):
-            why = f"{record.user_id} is not this host's any more"
+            why = f"{user_id} is not this host's any more"
             raise ProcessError(f"Process error: {why}", cause=Cause.NOT_OWNER)
+        if seen.place.state in (State.MOVING, State.PURGED):
+            raise ProcessError(f"Process error: {user_id} moves away", cause=Cause.NOT_OWNER)
+        self._check_begun(record)
         place = msgspec.structs.replace(
             mirrored(seen.place, record),
             state=State.RUNNING,
@@ -106,6 +112,15 @@ class Claims:
             problem=None,
         )
         return place == seen.place or self._swap(record.user_id, seen, place, member) is not None
+
+    def _check_begun(self, begun: Record) -> None:
+        """Raise :class:`ProcessError` when the run that was ``begun`` is not the one now."""
+        now = self._store.get(begun.user_id)
+        run = None if now is None else (now.run, now.epoch, now.incarnation)
+        starting = now is not None and now.status is Status.STARTING
+        if not starting or run != (begun.run, begun.epoch, begun.incarnation):
+            why = f"{begun.user_id} does not start any more"
+            raise ProcessError(f"Process error: {why}", cause=Cause.NOT_OWNER)
 
     def mirror(self, user_id: str, hands: Hands) -> None:
         """Tell what has become of one of ours."""
