@@ -55,9 +55,7 @@ class Guard:
         ended = now()
         while self._sweep() or now() < ended + AFTERMATH:
             select.select([], [], [], LATE)
-        for file in self._kill_files:
-            with contextlib.suppress(OSError):  # it is not empty: not all in it were tenants
-                os.rmdir(os.path.dirname(file))
+        # The groups stay: a manager that is here again has them already.
 
     def _pause(self) -> float:
         if self._fenced_at is None:

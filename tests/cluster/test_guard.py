@@ -7,11 +7,13 @@ import signal
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from actors.clock import boottime
 from actors.cluster.watchman import Watchman
+from actors.isolation.tenants import open_group
 from tests.cluster.tenants import tenant
 from tests.house.surroundings import PATIENCE, await_end, eventually
 
@@ -82,3 +84,15 @@ def test_a_guard_that_dies_is_replaced() -> None:
         eventually(lambda: guard.pid != dead, "another guard is there")
         fenced.result(PATIENCE)
         assert ours.wait(PATIENCE) == -signal.SIGKILL
+
+
+def test_the_group_of_the_next_manager_is_left(tmp_path: Path) -> None:
+    """It ends after the manager, when another may be here that begins in the same group."""
+    group = open_group(tmp_path)
+    if group is None:
+        pytest.skip("no control group of version 2 can be made here")
+    made = Watchman("guard-group", (group.kill_file,), lambda: None)
+    made.close()
+    assert group.kill_file.exists()
+    group.close()
+    assert not group.kill_file.exists()
