@@ -58,7 +58,12 @@ local function question_about(label)
     asking[label] = question
     core.register_task(function()
       local began = milliseconds()
-      local answer = answer_of(label)
+      -- nobody would ask about that label again if an error ended this task
+      local known, answer = pcall(answer_of, label)
+      if not known then
+        core.Warning("wake.lua: " .. tostring(answer))
+        answer = { refused = 503, again = "1" }
+      end
       if answer.refused == 404 then
         core.msleep(math.max(1, HOLD - (milliseconds() - began)))
       end

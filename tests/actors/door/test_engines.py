@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.door.config import WAKE_SOCKET
+from actors.door.config import SCRIPT, WAKE_SOCKET
 from actors.door.engines import CONFIGURATION, Engine, make_engine
 from actors.door.routes import Route
 from actors.layout import Layout
@@ -28,17 +28,18 @@ class Alone:
 
     kind = ""
 
-    def __init__(self, port: int, upstream: Upstream) -> None:
+    def __init__(self, port: int, upstream: Upstream, folder: Path) -> None:
         self.port = port
         self.upstream = upstream
+        self.folder = folder
 
     def connect(self) -> socket.socket:
         """Return a connection to it."""
         return socket.create_connection(("127.0.0.1", self.port), PATIENCE)
 
-    def say(self, *lines: str, body: bytes = b"") -> str:
+    def say(self, *lines: str, body: bytes = b"", user: str = "ann") -> str:
         """Send such a request; return the first line of the answer."""
-        head = "\r\n".join((lines[0], "Host: ann.localhost", *lines[1:])) + "\r\n\r\n"
+        head = "\r\n".join((lines[0], f"Host: {user}.localhost", *lines[1:])) + "\r\n\r\n"
         with self.connect() as caller:
             caller.sendall(head.encode() + body)
             return read_status(caller)
@@ -64,12 +65,13 @@ def alone(root: Path, **settings: str) -> Iterator[Alone]:
     assert engine is not None
     asked = socket.socket(socket.AF_UNIX)
     asked.bind(str(known.door_path / WAKE_SOCKET))
+    (known.door_path / WAKE_SOCKET).chmod(0o666)  # the door is somebody else when we are root
     asked.listen()
     upstream = Upstream(socket.create_server(("127.0.0.1", 0)))
     manager = Upstream(asked)
     manager.otherwise = at_port(upstream.port)
     with upstream, manager, launched(engine, upstream.port):
-        yield Alone(port, upstream)
+        yield Alone(port, upstream, known.door_path)
 
 
 @contextmanager
@@ -78,6 +80,7 @@ def launched(engine: Engine, port: int) -> Iterator[None]:
     spec = engine.launch({"ann": Route(port)})
     assert spec.cwd is not None
     hasty(spec.cwd / CONFIGURATION)
+    fragile(spec.cwd / SCRIPT)
     process = subprocess.Popen(spec.argv, env=dict(spec.env), cwd=spec.cwd)
     try:
         eventually(engine.answers, "it is up")
@@ -93,6 +96,15 @@ def hasty(file: Path) -> None:
         text = file.read_text()
         assert "timeout http-request 10s" in text
         file.write_text(text.replace("timeout http-request 10s", f"timeout http-request {HASTE}"))
+
+
+def fragile(file: Path) -> None:
+    """Have HAProxy's script fail while there is a file ``broken`` beside it."""
+    if file.exists():
+        text, head = file.read_text(), "local function ask(label)\n"
+        assert head in text
+        fault = '  if io.open("broken") then error("a fault") end\n'
+        file.write_text(text.replace(head, head + fault))
 
 
 @pytest.fixture(scope="module", params=["haproxy", "builtin"])
@@ -154,6 +166,19 @@ def test_the_callers_address_is_told_once(door: Alone) -> None:
     told = [line for line in lines if "forwarded" in line.partition(":")[0]]
     assert sorted(told) == ["x-forwarded-for: 127.0.0.1", "x-forwarded-proto: http"]
     assert "host: ann.localhost" in lines
+
+
+def test_a_fault_while_a_label_is_asked_about_is_no_end_of_it(door: Alone) -> None:
+    """Whoever waited is told to come again, and is answered then."""
+    if door.kind == "builtin":
+        pytest.skip("it has no script")
+    broken = door.folder / "broken"
+    broken.touch()
+    try:
+        assert " 503 " in door.say("GET / HTTP/1.1", user="bob")
+    finally:
+        broken.unlink()
+    assert " 200 " in door.say("GET / HTTP/1.1", user="bob")
 
 
 SIGNING_IN = (
