@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import socket
 from dataclasses import dataclass
@@ -32,6 +33,15 @@ def name(value: str) -> str:
     return value
 
 
+def address(value: str) -> str:
+    """Read a numeric address, IPv6 in brackets: the door of another host looks up no names.
+
+    With a name HAProxy would connect to a port of its own host, which is somebody else's.
+    """
+    ipaddress.ip_address(value.removeprefix("[").removesuffix("]"))
+    return value
+
+
 def urls(value: str) -> tuple[str, ...]:
     """Read where the members of etcd are."""
     return tuple(url(each.strip()).rstrip("/") for each in value.split(","))
@@ -53,7 +63,7 @@ class ClusterSettings(ReplicationSettings, InstanceSettings):
     cluster_name: str = setting("PB_CLUSTER_NAME", "a name", name, "pblm")
     cluster_host: str = setting("PB_CLUSTER_HOST", "a name", name, _host, "the host name")
     cluster_address: str = setting(
-        "PB_CLUSTER_ADDRESS", "an address or host name", text, "127.0.0.1"
+        "PB_CLUSTER_ADDRESS", "a numeric IP address", address, "127.0.0.1"
     )
     cluster_bus_port: int = setting("PB_CLUSTER_BUS_PORT", "a port from 1 to 65535", port, 7001)
     cluster_events_port: int = setting(

@@ -38,6 +38,8 @@ BAD = [
     ("PB_CLUSTER_NAME", "a/b"),
     ("PB_CLUSTER_HOST", "-"),
     ("PB_CLUSTER_ADDRESS", " "),
+    ("PB_CLUSTER_ADDRESS", "h2.internal"),
+    ("PB_CLUSTER_ADDRESS", "localhost"),
     ("PB_CLUSTER_BUS_PORT", "0"),
     ("PB_CLUSTER_EVENTS_PORT", "65536"),
     ("PB_CLUSTER_CAPACITY", "0"),
