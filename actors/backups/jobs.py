@@ -13,6 +13,8 @@ from bus.errors import Conflict, InternalError, PblmError
 
 SPARE = 2
 """Threads beyond those that the schedule may occupy: who asks does not wait for it."""
+AWAY = 3
+"""Threads that wait for ``PB_BACKUP_URL``: one sends, one removes, one is for who asks."""
 
 _T = TypeVar("_T")
 log = logging.getLogger(__name__)
@@ -25,6 +27,7 @@ class Jobs:
         """``tell`` brings a fact to the keeper, from any thread."""
         self._tell = tell
         self._pool = ThreadPoolExecutor(parallel + SPARE, thread_name_prefix="backups")
+        self._away = ThreadPoolExecutor(AWAY, thread_name_prefix="backups-away")
         self._busy: dict[str, str] = {}
         self.halted = threading.Event()
         """Set when the manager ends: what is under way is to fail soon."""
@@ -50,8 +53,13 @@ class Jobs:
         work: Callable[[], _T],
         then: Callable[[_T], None],
         failed: Callable[[PblmError], None],
+        *,
+        away: bool = False,
     ) -> None:
-        """Do ``work`` in a thread; the keeper goes on with its result, or with the error."""
+        """Do ``work`` in a thread; the keeper goes on with its result, or with the error.
+
+        ``away``: it waits for ``PB_BACKUP_URL``, and nothing that is done here waits for it.
+        """
 
         def job() -> None:
             try:
@@ -65,7 +73,7 @@ class Jobs:
             else:
                 self._tell(JobDone(result=result, then=then))
 
-        self._pool.submit(job)
+        (self._away if away else self._pool).submit(job)
 
     def go_on(self, result: _T, then: Callable[[_T], None]) -> None:
         """Have the keeper go on with what came from elsewhere; from any thread."""
@@ -74,4 +82,5 @@ class Jobs:
     def close(self) -> None:
         """End what is under way, and the threads."""
         self.halted.set()
-        self._pool.shutdown(cancel_futures=True)
+        for pool in (self._away, self._pool):
+            pool.shutdown(cancel_futures=True)

@@ -20,6 +20,9 @@ from bus.errors import BackupError, Conflict, NotFound, PblmError, SettingsError
 from bus.settings import Settings
 from bus.settings.replication import S3
 
+ALL = ""
+"""No backup's id: all of a user's."""
+
 log = logging.getLogger(__name__)
 
 
@@ -36,6 +39,9 @@ class Sending:
         self._waiting: dict[tuple[str, str], None] = {}
         """User and backup, who waits longest first."""
         self._under_way = False
+        self._gone: dict[tuple[str, str], Callable[[], None]] = {}
+        """What is to be removed there, user and backup, or all of a user's: how."""
+        self._removing = False
         self._problem = ""
 
     @property
@@ -54,7 +60,11 @@ class Sending:
                 self._waiting.setdefault((user_id, entry.id))
 
     def go_on(self) -> None:
-        """Send the next one, if none is under way. One that fails is tried again last."""
+        """Send the next one, if none is under way. One that fails is tried again last.
+
+        What is to be removed there goes likewise, beside it.
+        """
+        self._remove_next()
         found = None if self._elsewhere is None or self._under_way else self._next()
         self._services.metrics.backups_unsent.set(len(self._waiting))
         if found is not None and self._elsewhere is not None:
@@ -95,19 +105,34 @@ class Sending:
             self._waiting[user_id, entry.id] = None
             self._tell(error.message)
 
-        self._jobs.run(work, there, failed)
+        self._jobs.run(work, there, failed, away=True)
 
     def remove(self, entry: Entry) -> None:
-        """What is removed here goes there, too; what cannot be reached then stays there."""
+        """What is removed here goes there, too, as soon as it can be reached."""
         user_id = entry.sent_as
         if self._elsewhere is None or user_id is None:
             return
         elsewhere = self._elsewhere
-        self._jobs.run(
-            lambda: elsewhere.remove(user_id, entry.id),
-            lambda _: None,
-            lambda error: log.warning("backup %s is not removed: %s", entry.id, error.message),
-        )
+        self._gone[user_id, entry.id] = lambda: elsewhere.remove(user_id, entry.id)
+        self._remove_next()
+
+    def _remove_next(self) -> None:
+        if self._removing or not self._gone:
+            return
+        key = next(iter(self._gone))
+        work = self._gone.pop(key)
+        self._removing = True
+
+        def gone(_: object) -> None:
+            self._removing = False
+            self._remove_next()
+
+        def failed(error: PblmError) -> None:
+            self._removing = False
+            self._gone[key] = work
+            log.warning("what is removed here is at PB_BACKUP_URL still: %s", error.message)
+
+        self._jobs.run(work, gone, failed, away=True)
 
     def forget(self, user_id: str) -> None:
         """The user was purged with his backups: none of those are there, either."""
@@ -120,11 +145,8 @@ class Sending:
                 if entry.manifest.taken_at <= now:  # not those of the next one of that name
                     elsewhere.remove(user_id, entry.id)
 
-        self._jobs.run(
-            work,
-            lambda _: None,
-            lambda error: log.error("backups of %s stay: %s", user_id, error.message),
-        )
+        self._gone[user_id, ALL] = work
+        self._remove_next()
 
     def send_anew(self, user_id: str) -> None:
         """The user has another name than when the backups were sent."""
@@ -141,6 +163,7 @@ class Sending:
         if self._is_here(user_id, backup_id):
             raise Conflict(f"Backup {backup_id} is here")
         self._jobs.take([user_id], "The way back of a backup")
+        self._gone.pop((user_id, backup_id), None)  # it is wanted again
         folder = self._catalogue.folder(user_id)
 
         def work() -> Entry:
@@ -162,7 +185,7 @@ class Sending:
             self._jobs.give_back([user_id])
             reply(ErrorAnswer.of(error))
 
-        self._jobs.run(work, here, failed)
+        self._jobs.run(work, here, failed, away=True)
 
     def _check_owner(self, user_id: str, entry: Entry) -> None:
         """Raise :class:`Conflict` for what another user left under this name when renamed."""
@@ -181,7 +204,10 @@ class Sending:
         """Call ``then`` with what is there of the user; ``reply`` if that cannot be told."""
         elsewhere = self.elsewhere
         self._jobs.run(
-            lambda: elsewhere.entries(user_id), then, lambda error: reply(ErrorAnswer.of(error))
+            lambda: elsewhere.entries(user_id),
+            then,
+            lambda error: reply(ErrorAnswer.of(error)),
+            away=True,
         )
 
     def _sent(self, user_id: str, sent: Entry) -> None:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from actors.backups.catalogue import Entry
+from actors.backups.catalogue import Catalogue, Entry
 from actors.backups.elsewhere import Elsewhere
-from actors.backups.keeper import make_keeper
+from actors.backups.keeper import LONGEST_ROUND, make_keeper
 from actors.backups.snapshot import sha256_of
 from actors.capability import Capability
 from actors.facts import Asked
+from actors.layout import make_private_directory
 from actors.replication.place import Place
-from bus.answers import BackupAnswer
-from bus.requests import DeleteInstance, FetchBackup
+from bus.answers import Answer, BackupAnswer
+from bus.errors import BackupError
+from bus.requests import CreateBackup, DeleteBackup, DeleteInstance, FetchBackup, Request
+from tests.actors.fakes import PATIENCE
 from tests.actors.house import Caller, House, opened
 from tests.backups.test_schedule import entry
 from tests.house.surroundings import eventually
@@ -39,6 +44,13 @@ def keeper(house: House) -> Iterator[Capability]:
     capability = make_keeper(house.services)
     yield capability
     capability.close()
+
+
+def ask(keeper: Capability, request: Request) -> Caller:
+    """Ask the keeper."""
+    caller = Caller()
+    keeper.owner.tell(Asked(request=request, reply=caller.answers.put))
+    return caller
 
 
 def send(away: Elsewhere, user_id: str, tmp_path: Path, identity: str = "some@1") -> Entry:
@@ -85,15 +97,44 @@ def test_what_is_another_users_is_not_fetched(
     (identity,) = {each.identity for each in house.store.records()}
     assert identity is not None
     others = send(away, "alice", tmp_path, identity)
-    caller = Caller()
-
-    def fetch() -> None:
-        request = FetchBackup(user_id="alice", backup=others.id)
-        keeper.owner.tell(Asked(request=request, reply=caller.answers.put))
-
-    fetch()
-    assert caller.error().code == "conflict"
+    request = FetchBackup(user_id="alice", backup=others.id)
+    assert ask(keeper, request).error().code == "conflict"
     assert not house.layout.backups("alice").exists()
     house.store.forget("renamed")
-    fetch()
-    assert caller.answer() == BackupAnswer(backup=others.backup)
+    assert ask(keeper, request).answer() == BackupAnswer(backup=others.backup)
+
+
+def test_what_hangs_there_keeps_nobody_waiting_here(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is removed goes one after the other, beside all else; what fails is tried again."""
+    house.run("alice")
+    catalogue = Catalogue(house.layout, house.services.kept.note)
+    make_private_directory(catalogue.folder("alice"))
+    sent = [msgspec.structs.replace(entry(timedelta(days=n)), sent_as="alice") for n in range(6)]
+    for each in sent:
+        catalogue.archive("alice", each).touch()
+        catalogue.put("alice", each)
+    answers, tried = threading.Event(), list[str]()
+
+    def remove(_: Elsewhere, user_id: str, backup_id: str) -> None:
+        tried.append(backup_id)
+        assert answers.wait(PATIENCE)
+        if tried == [sent[0].id]:
+            raise BackupError("Not now")
+
+    def all_tried() -> bool:
+        house.clock.advance(LONGEST_ROUND)
+        return tried == [*(each.id for each in sent), sent[0].id]
+
+    monkeypatch.setattr(Elsewhere, "remove", remove)
+    with closing(make_keeper(house.services)) as keeper:  # which reads what there is
+        try:
+            for each in sent:
+                removed = ask(keeper, DeleteBackup(user_id="alice", backup=each.id))
+                assert isinstance(removed.answer(), BackupAnswer)
+            assert isinstance(ask(keeper, CreateBackup(user_id="alice")).answer(), Answer)
+            eventually(lambda: tried == [sent[0].id], "one at a time, which hangs")
+        finally:
+            answers.set()
+        eventually(all_tried, "the first is tried again last")
