@@ -104,11 +104,11 @@ class Ownership:
     def purge(self, *, keep_backups: bool = False) -> None:
         """Remove everything of the user."""
         belongings.destroy(self._services.layout, self._user_id, keep_backups=keep_backups)
-        uid = self._keeper.record.uid
+        uid, epoch = self._keeper.record.uid, self._keeper.record.epoch
         self._keeper.forget()
         if uid is not None:
             self._services.isolation.release_uid(uid)
-        self._publish_deletion(None, backups_kept=keep_backups)
+        self._publish_deletion(None, backups_kept=keep_backups, data_epoch=epoch)
 
     def _do(self, request: OwnershipRequest) -> InstanceAnswer:
         match request:
@@ -140,7 +140,13 @@ class Ownership:
         assert instance is not None
         self._services.publish(InstanceUndeleted(at=now, user_id=self._user_id, instance=instance))
 
-    def _publish_deletion(self, purge_at: datetime | None, *, backups_kept: bool = False) -> None:
+    def _publish_deletion(
+        self,
+        purge_at: datetime | None,
+        *,
+        backups_kept: bool = False,
+        data_epoch: int | None = None,
+    ) -> None:
         self._services.publish(
             InstanceDeleted(
                 at=self._services.clock.now(),
@@ -148,6 +154,7 @@ class Ownership:
                 purge_at=purge_at,
                 instance=self._keeper.instance,
                 backups_kept=backups_kept,
+                data_epoch=data_epoch,
             )
         )
 

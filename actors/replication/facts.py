@@ -48,9 +48,12 @@ class PruneDue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserPurged:
-    """There is no such user any more."""
+    """There is no such user any more; somebody may have the same id already."""
 
     user_id: str
+    epoch: int
+    """Of the data that are gone."""
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

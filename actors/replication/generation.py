@@ -57,6 +57,12 @@ def epoch_of(name: str) -> int:
     return int(name.partition("-")[0].removeprefix("e"))
 
 
+def is_of(name: str, epoch: int, at: datetime) -> bool:
+    """Whether the generation of that name is of data that were of ``epoch`` ``at`` a moment."""
+    began = began_at(name)
+    return began is not None and began < at and epoch_of(name) <= epoch
+
+
 def outdated(generations: Mapping[str, datetime], before: datetime) -> list[str]:
     """Return which generations have nothing that is later than ``before``, by name.
 

@@ -16,7 +16,7 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
 
-from actors.replication.generation import began_at
+from actors.replication.generation import began_at, is_of
 from bus.errors import BackupError
 from bus.settings import Settings
 from bus.settings.replication import S3
@@ -119,13 +119,33 @@ class Place:
             pages = obstore.list(self._store, prefix=f"{user}/{folder}")
             return {each["path"].rpartition("/")[2] for page in pages for each in page}
 
-    def remove_folder(self, user: str, folder: str = "") -> None:
-        """Have nothing there in a folder of the user, or of the user at all."""
+    def remove_folder(self, user: str, folder: str) -> None:
+        """Have nothing there in a folder of the user."""
         with _failures():
-            for page in obstore.list(self._store, prefix=f"{user}/{folder}".rstrip("/")):
+            for page in obstore.list(self._store, prefix=f"{user}/{folder}"):
                 paths = [each["path"] for each in page]
                 if paths:
                     obstore.delete(self._store, paths)
+
+    def purge(self, user: str, epoch: int, at: datetime) -> None:
+        """Remove what was there of a user who was purged ``at`` a moment, with data of ``epoch``.
+
+        What a successor of the same id writes stays: one list is taken; a generation of it is of a
+        later epoch or moment; and other files, where it has one, go by when they were written.
+        """
+        with _failures():
+            pages = obstore.list(self._store, prefix=user)
+            written = {each["path"]: each["last_modified"] for page in pages for each in page}
+            names = {path: path.removeprefix(f"{user}/").partition("/")[0] for path in written}
+            known = {name for name in names.values() if began_at(name) is not None}
+            gone = {name for name in known if is_of(name, epoch, at)}
+            gone_paths = [
+                path
+                for path, name in names.items()
+                if name in gone or (name not in known and (known == gone or written[path] < at))
+            ]
+            if gone_paths:
+                obstore.delete(self._store, gone_paths)
 
     def remove(self, user: str, path: str) -> None:
         """Have no such file of the user there."""

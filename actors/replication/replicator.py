@@ -86,9 +86,8 @@ class Replicator(pykka.ThreadingActor):
                 self._later(FILES_ROUND, FilesDue())
             case FilesForgotten(user_ids=user_ids):
                 self._forgotten.update(user_ids)
-            case UserPurged(user_id=user_id):
-                self._forgotten.add(user_id)
-                self._run(lambda: self._purge(user_id))
+            case UserPurged():
+                self._run(lambda: self._purge(message))
             case LagDue():
                 self._run(self._measure_lag)
             case LagKnown(seconds=seconds, user_id=user_id):
@@ -137,14 +136,16 @@ class Replicator(pykka.ThreadingActor):
         now = self._services.clock.now()
         self._tell_me(FilesCopied(at=now, problems=problems, users=tuple(users)))
 
-    def _purge(self, user_id: str) -> None:
+    def _purge(self, purged: UserPurged) -> None:
         """Whoever asks to be forgotten is, unless the backups were to be kept. In a thread."""
-        if self._services.layout.backups(user_id).exists() or self._known(user_id):
-            return
+        user_id = purged.user_id
         try:
-            self._place.remove_folder(directory_name(user_id))
+            if not self._services.layout.backups(user_id).exists():
+                self._place.purge(directory_name(user_id), purged.epoch, purged.at)
         except PblmError as error:
             log.error("%s: the replica stays: %s", user_id, error.message)
+        finally:  # what a successor has sent meanwhile may be gone, too: it is sent again
+            self._tell_me(FilesForgotten(user_ids=(user_id,)))
 
     def _prune(self) -> None:
         """Remove the generations that ended too long ago for anybody. In a thread."""
@@ -185,9 +186,6 @@ class Replicator(pykka.ThreadingActor):
         elif self._behind and not behind:
             log.info("the replicas have caught up")
         self._behind = behind
-
-    def _known(self, user_id: str) -> bool:
-        return self._services.store.get(user_id) is not None
 
     def _files_copied(self, news: FilesCopied) -> None:
         for user_id, problem in news.problems.items():
@@ -268,8 +266,8 @@ def make_replicator(services: Services) -> Capability:
         match event:
             case InstanceRenamed(user_id=user_id, to=to):
                 ref.tell(FilesForgotten(user_ids=(user_id, to)))
-            case InstanceDeleted(user_id=user_id, purge_at=None):
-                ref.tell(UserPurged(user_id=user_id))
+            case InstanceDeleted(user_id=user_id, data_epoch=int(epoch), at=at):
+                ref.tell(UserPurged(user_id=user_id, epoch=epoch, at=at))
 
     return _capability(ref, hear)
 

@@ -31,6 +31,8 @@ class InstanceDeleted(InstanceEvent, frozen=True, kw_only=True, tag="instance_de
     instance: Instance | None
     backups_kept: bool = False
     """The data are gone, the backups are not."""
+    data_epoch: int | None = None
+    """The epoch of the data that are gone, as in the names of their replica; null: put away."""
 
 
 class InstanceUndeleted(InstanceEvent, frozen=True, kw_only=True, tag="instance_undeleted"):

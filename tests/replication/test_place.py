@@ -59,10 +59,25 @@ def test_what_nobody_can_go_back_to_any_more_is_removed(place: Place) -> None:
     place.remove_folder(USER, f"e00000001-{BEGAN}")
     assert [*place.generations(USER)] == [f"e00000002-{BEGAN}"]
     assert place.files(USER) == {"storage/c/r/f"}
-    place.remove_folder(USER)
+    place.purge(USER, 2, datetime.now(UTC) + timedelta(hours=1))
     assert place.generations(USER) == {}
     assert place.files(USER) == set()
     assert place.files(f"{USER}2") == {"storage/c/r/f"}
+
+
+def test_a_purge_leaves_what_is_a_successors(place: Place) -> None:
+    """Of a later epoch, or of one that began later; and files that came after the purge."""
+    before, at = f"e00000002-{BEGAN}", datetime.now(UTC) - timedelta(hours=1)
+    later = f"{at + timedelta(minutes=1):{FORMAT}}"
+    stay = [f"e00000003-{BEGAN}", f"e00000001-{later}"]
+    for name in (before, *stay):
+        place.send(USER, f"{name}/0000/a.ltx", BytesIO(b"x"))
+    place.send(USER, "storage/c/r/f", BytesIO(b"x"))
+
+    place.purge(USER, 2, at)
+
+    assert [*place.generations(USER)] == sorted(stay)
+    assert place.files(USER) == {"storage/c/r/f"}
 
 
 def test_a_generation_ends_where_the_next_one_begins() -> None:
