@@ -131,7 +131,7 @@ class InstanceActor(pykka.ThreadingActor):
                 self._shut_down(done, keep=keep)
             case PurgeDue():
                 if self._keeper.known and self._keeper.record.deleted_at is not None:
-                    self._ownership.purge()
+                    self._ownership.purge_if_ours()
             case HurryUp():
                 if self._life.process is not None:
                     self._life.process.kill()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 
 import msgspec
@@ -24,6 +26,8 @@ from bus.requests import DeleteInstance, RenameInstance, UndeleteInstance
 from bus.states import Desired, Status
 
 OwnershipRequest = DeleteInstance | UndeleteInstance | RenameInstance | LetUserGo
+
+log = logging.getLogger(__name__)
 
 REASONS = {
     DeleteInstance: "The user was deleted",
@@ -100,6 +104,17 @@ class Ownership:
         """The actor ends: have the one who asked wait among those who are told so."""
         if self._pending is not None:
             self._life.waiters.keep(self._pending[1])
+
+    def purge_if_ours(self) -> None:
+        """Remove everything of the user, unless this host was lost: its successor does it then."""
+        tenancy = self._services.tenancy
+        try:
+            with nullcontext() if tenancy is None else tenancy.passing(self._keeper.record):
+                pass
+        except PblmError as error:
+            log.info("%s: not purged yet: %s", self._user_id, error.message)
+        else:
+            self.purge()
 
     def purge(self, *, keep_backups: bool = False) -> None:
         """Remove everything of the user."""

@@ -16,6 +16,7 @@ from actors import proc
 from actors.backups.book import BackupBook
 from actors.breaker import FleetBreaker
 from actors.clock import FakeClock
+from actors.cluster.tenancy import Tenancy
 from actors.data.template import Template
 from actors.data.userdata import read_identity
 from actors.door.routes import Routes
@@ -106,6 +107,7 @@ class House:
         shelf._known |= {binary.digest: binary for binary in (OLD, NEW)}
         self.owners: dict[str, pykka.ActorRef[InstanceActor]] = {}
         """Each user's latest actor."""
+        self.tenancy: Tenancy | None = None
         self.open()
 
     def open(self) -> None:
@@ -139,7 +141,7 @@ class House:
             metrics=Metrics(),
             confinement=Confinement(self.settings, self.layout),
             replicas=make_replicas(self.settings, self.layout),
-            tenancy=None,
+            tenancy=self.tenancy,
             publish=self._publish,
             ask=lambda request, reply: self.supervisor.tell(Asked(request=request, reply=reply)),
             order=lambda order, reply: self.supervisor.tell(Ordered(order=order, reply=reply)),
