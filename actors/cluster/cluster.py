@@ -169,6 +169,7 @@ class Cluster:
         if self._steward is not None:
             self._steward.close()
             self._keeper.close()
+            self._recovery.close()
             self._jobs.close()
             self._coordination.close()
             self._atlas.close()

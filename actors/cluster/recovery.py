@@ -2,12 +2,14 @@
 
 Never empty: what is restored is checked, and where that fails an earlier moment is taken, then an
 earlier generation, then the last backup that this host can read; in the end a person is called.
+Never older for a bucket's bad moment: only a place that answers can be told to hold damaged data.
 """
 
 from __future__ import annotations
 
 import logging
 import shutil
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,13 +25,18 @@ from actors.data.database import UserDataError
 from actors.layout import Layout, directory_name, make_private_directory
 from actors.replication.generation import epoch_of
 from actors.replication.rewind import Rewind
-from bus.errors import BackupError, InvalidBackup, PblmError
+from bus.errors import BackupError, InvalidBackup, PblmError, Unavailable
 
 if TYPE_CHECKING:
     from actors.replication.place import Place as ReplicaPlace
 
 EARLIER = (timedelta(minutes=1), timedelta(minutes=15), timedelta(hours=2), timedelta(days=1))
 """How far back it is tried when the newest cannot be used, before its last change."""
+
+PAUSES = (1.0, 3.0)
+"""Seconds from one try to read the same to the next, where the place may be at fault."""
+RETRY = 10
+"""Seconds after which a restore that the place prevented is worth another try."""
 
 log = logging.getLogger(__name__)
 
@@ -60,24 +67,58 @@ class Recovery:
         self._layout = layout
         self._rewind = rewind
         self._replica = replica
+        self._halted = threading.Event()
+
+    def close(self) -> None:
+        """Wait for no place any more."""
+        self._halted.set()
 
     def restore(self, user_id: str, place: Place) -> Path:
-        """Return a directory with the user's data; raises :class:`RecoveryFailed`."""
+        """Return a directory with the user's data.
+
+        Raises :class:`RecoveryFailed`, or :class:`Unavailable` where the place does not answer:
+        nothing is known then of what it holds.
+        """
         problems: list[str] = []
         try:
             draft = self._draft(user_id)
             for source, at in self._sources(user_id, place):
-                draft = self._draft(user_id)
                 try:
-                    if self._rewind.put_together(source, at, draft, check="quick"):
-                        self._rewind.add_files(user_id, draft)
-                        return draft
+                    found = self._read(user_id, source, at)
                 except PblmError as error:
                     log.warning("%s: %s", user_id, error.message)
                     problems.append(error.message)
+                    self._replica.generations(directory_name(user_id))  # does it answer at all?
+                    continue
+                if found is not None:
+                    if problems:
+                        moment = "its end" if at is None else f"{at:%FT%TZ}"
+                        log.error("%s: only %s until %s could be used", user_id, source, moment)
+                    return found
             return self._from_backup(user_id, draft, problems)
-        except (BackupError, OSError) as error:
+        except BackupError as error:
+            raise Unavailable(error.message, retry_after=RETRY) from error
+        except OSError as error:
             raise RecoveryFailed(f"{error}") from error
+
+    def _read(self, user_id: str, source: str, at: datetime | None) -> Path | None:
+        """Return a directory with what the source has; None: nothing yet. Tries again.
+
+        Raises :class:`InvalidBackup` where it is damaged, :class:`BackupError` where it cannot be
+        read again and again.
+        """
+        for pause in (*PAUSES, None):
+            draft = self._draft(user_id)
+            try:
+                if not self._rewind.put_together(source, at, draft, check="quick"):
+                    return None
+                self._rewind.add_files(user_id, draft)
+                return draft
+            except BackupError as error:
+                if pause is None or at is not None or self._halted.wait(pause):
+                    raise
+                log.warning("%s: tried again: %s", user_id, error.message)
+        raise AssertionError("the last try returns or raises")
 
     def receive(self, user_id: str, place: Place) -> Path:
         """Return a directory with exactly the data that were handed over.

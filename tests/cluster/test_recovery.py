@@ -18,6 +18,7 @@ from actors.data.contents import count_rows
 from actors.layout import Layout, directory_name
 from actors.replication.place import Place as ReplicaPlace
 from actors.replication.rewind import Rewind
+from bus.errors import BackupError, Unavailable
 from tests.cluster.rows import Rows, copied
 from tests.house.manager import Manager, running_manager
 from tests.house.surroundings import eventually
@@ -81,10 +82,59 @@ def test_what_was_never_durable_is_not_taken(left: Left) -> None:
             left.recovery().restore(USER, wrong)
 
 
+class Flaky(Rewind):
+    """Cannot read the replica so many times."""
+
+    failures = 0
+    moments: list[datetime | None]
+
+    def put_together(
+        self, source: str, at: datetime | None, target: Path, *, check: str = "full"
+    ) -> bool:
+        """Fail, or do it."""
+        self.moments.append(at)
+        if len(self.moments) <= self.failures:
+            raise BackupError("503")
+        return super().put_together(source, at, target, check=check)
+
+
+class Silent(ReplicaPlace):
+    """Lists once, and does not answer after that."""
+
+    lists = 0
+
+    def generations(self, user: str) -> dict[str, datetime]:
+        """Return them the first time."""
+        self.lists += 1
+        if self.lists > 1:
+            raise BackupError("no route")
+        return super().generations(user)
+
+
+@pytest.mark.parametrize(("failures", "kind"), [(2, ReplicaPlace), (9, Silent)])
+def test_a_bucket_with_a_bad_moment_costs_nothing(
+    left: Left, monkeypatch: pytest.MonkeyPatch, failures: int, kind: type[ReplicaPlace]
+) -> None:
+    """The newest is tried again; and where the bucket is silent, nothing older is taken."""
+    monkeypatch.setattr(recovery, "PAUSES", (0.0, 0.0))
+    settings, layout = left.manager.settings, left.manager.layout
+    replica = kind(settings)
+    flaky = Flaky(settings, layout, replica)
+    flaky.failures, flaky.moments = failures, []
+    restoring = Recovery(layout, flaky, replica)
+    if kind is Silent:
+        with pytest.raises(Unavailable):
+            restoring.restore(USER, place())
+    else:
+        assert count_rows(restoring.restore(USER, place())) > 0
+    assert flaky.moments == [None] * 3
+
+
 def test_damage_costs_what_came_after_it_and_then_a_backup_is_taken(
     left: Left, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The newest, an earlier moment, a backup: whichever is the first that is sound."""
+    monkeypatch.setattr(recovery, "PAUSES", ())
     whole = count_rows(left.recovery().restore(USER, place()))
     monkeypatch.setattr(recovery, "EARLIER", [timedelta(seconds=0.1 * 1.2**n) for n in range(30)])
     newest = left.changes[-1].name.rpartition("-")[2]
