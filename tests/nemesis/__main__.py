@@ -8,22 +8,22 @@ makes the same faults again.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import sys
 import tempfile
 import time
 from collections import defaultdict
+from dataclasses import asdict
 from pathlib import Path
 
 from tests.chaos import interrupt
 from tests.nemesis.faults import FAULTS
 from tests.nemesis.network import BUCKET, network
 from tests.nemesis.run import Happened, Run, kinds
+from tests.nemesis.verdict import Broken, counts, groups
 from tests.replication.s3 import bucket
-
-SHOWN = 20
-"""So many broken promises are shown at most."""
 
 
 def main() -> int:
@@ -42,19 +42,21 @@ def main() -> int:
     print(text)
     if options.markdown:
         options.markdown.write_text(text)
-    for each in wrong[:SHOWN]:
-        print(f"VIOLATED: {each}", file=sys.stderr)
+    for each in groups(wrong):
+        line = "{count} x {kind}: {user}: {what}; {longest} s at most".format_map(each)
+        print(f"VIOLATED: {line}", file=sys.stderr)
     return 1 if wrong else 0
 
 
-def _run(options: argparse.Namespace, folder: Path) -> tuple[str, list[str]]:
+def _run(options: argparse.Namespace, folder: Path) -> tuple[str, list[Broken]]:
     chance = random.Random(options.seed)
     with network(options.hosts) as hosts, bucket(folder / "s3", address=BUCKET) as s3:
         settings = s3.settings() | {
             "cluster_ttl": options.ttl,
             "cluster_margin": options.margin,
         }
-        run = Run(hosts, folder, settings, _say)
+        replicas = s3.folder / str(settings["replica_url"]).split("/", 3)[3]
+        run = Run(hosts, folder, settings, replicas, _say)
         try:
             run.begin(options.users)
             until = time.monotonic() + options.seconds
@@ -69,6 +71,8 @@ def _run(options: argparse.Namespace, folder: Path) -> tuple[str, list[str]]:
             run.close()
         if options.keep:
             _keep(folder, options.keep)
+        if options.json:
+            options.json.write_text(json.dumps(_told(run, wrong), indent=1))
     return _markdown(options, run, wrong), wrong
 
 
@@ -78,18 +82,21 @@ def _keep(folder: Path, target: Path) -> None:
         (target / f"{log.parent.name}-{log.name}").write_bytes(log.read_bytes())
 
 
-def _markdown(options: argparse.Namespace, run: Run, wrong: list[str]) -> str:
+def _markdown(options: argparse.Namespace, run: Run, wrong: list[Broken]) -> str:
     rows: dict[str, list[Happened]] = defaultdict(list)
     for each in run.happened:
         rows[each.fault.name].append(each)
     acks = sum(len(client.acks) for client in run.clients)
     epochs = sum(len(seen) for seen in run.epochs.values())
     lost = sum(each.lost for each in run.happened)
+    behind = sum(each.behind for each in run.happened)
+    each_kind = ", ".join(f"{kind}: {number}" for kind, number in counts(wrong).items())
     lines = [
         f"Seed {options.seed}, {options.seconds} s, {options.hosts} hosts, {options.users} users, "
         f"TTL {options.ttl} s, margin {options.margin:g} s: {len(run.happened)} faults, "
         f"{epochs} epochs, {acks} acknowledged writes, {lost} of them lost, "
-        f"{len(wrong)} promises broken.",
+        f"{behind} of these because the replica had not caught up; "
+        f"{len(wrong)} promises broken ({each_kind}).",
         "",
         "| fault | times | longest outage of a user | acknowledged, lost | window of that |",
         "|---|---|---|---|---|",
@@ -100,6 +107,17 @@ def _markdown(options: argparse.Namespace, run: Run, wrong: list[str]) -> str:
         cells = (name, len(some), f"{outage:.1f} s", missing, f"{window:.2f} s")
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _told(run: Run, wrong: list[Broken]) -> dict[str, object]:
+    """All that the judge went by, but for the databases; times are those of the boot clock."""
+    return {
+        "broken": counts(wrong),
+        "groups": groups(wrong),
+        "faults": [asdict(each) | {"fault": each.fault.name} for each in run.happened],
+        "epochs": run.epochs,
+        "acks": {client.user: [asdict(ack) for ack in client.acks] for client in run.clients},
+    }
 
 
 def _say(line: str) -> None:
@@ -117,6 +135,7 @@ def _options() -> argparse.Namespace:
     names = [fault.name for fault in FAULTS]
     parser.add_argument("--only", action="append", default=[], choices=names)
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there too")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all that was seen there")
     parser.add_argument("--keep", type=Path, metavar="DIRECTORY", help="put the logs there")
     return parser.parse_args()
 

@@ -23,6 +23,8 @@ class Fault:
     lasts: float
     cut: bool = False
     """The old owner may acknowledge what can be copied nowhere, until it is fenced."""
+    uncopied: bool = False
+    """The owner goes on and copies nothing, and then only after a while what it has not copied."""
 
 
 def _nothing(station: Station, stations: list[Station]) -> None:
@@ -103,6 +105,7 @@ FAULTS = (
         begin=lambda one, _: one.host.lose(BUCKET),
         end=lambda one, _: one.host.find(BUCKET),
         lasts=8,
+        uncopied=True,
     ),
     Fault(
         name="manager stopped",

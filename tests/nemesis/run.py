@@ -25,7 +25,9 @@ from tests.chaos.writer import read_back
 from tests.cluster.client import Ack, Client
 from tests.nemesis.faults import FAULTS, Fault
 from tests.nemesis.network import Host
+from tests.nemesis.replica import ReplicaWatch
 from tests.nemesis.station import Station, members
+from tests.nemesis.verdict import EPOCH, INTEGRITY, LOSS, OVERLAP, Broken
 
 RECOVERY = 60.0
 """Seconds in which everybody is served again, beyond the time of a lease."""
@@ -48,12 +50,17 @@ class Happened:
     lost: int = 0
     window: float = 0.0
     """Seconds between the first acknowledgement that was lost and the owner's last."""
+    behind: int = 0
+    """How many of the lost are excused only because the replica had not caught up."""
 
 
 class Run:
     """See the module."""
 
-    def __init__(self, hosts: list[Host], folder: Path, settings: dict[str, Any], say: Say) -> None:
+    def __init__(
+        self, hosts: list[Host], folder: Path, settings: dict[str, Any], replicas: Path, say: Say
+    ) -> None:
+        """``replicas`` is the folder of the bucket that has them."""
         self.happened: list[Happened] = []
         self._say = say
         self._ttl = int(settings["cluster_ttl"])
@@ -66,6 +73,7 @@ class Run:
         self.atlas = Atlas("clients", self.agreed)
         self.clients: list[Client] = []
         self.epochs: dict[str, list[int]] = defaultdict(list)
+        self.replica = ReplicaWatch(replicas, self._data)
 
     def begin(self, users: int) -> None:
         """Start everything, and the clients."""
@@ -86,6 +94,11 @@ class Run:
         for client in self.clients:
             client.start()
         self._await(self._all_write, "all write")
+        self.replica.start()
+        self._await(
+            lambda: all(self.replica.knows(each.user) for each in self.clients),
+            "all changes are seen in the bucket",
+        )
 
     def hurt(self, chance: random.Random, among: tuple[Fault, ...]) -> None:
         """Make one fault, undo it, and wait until everybody is served again.
@@ -112,17 +125,15 @@ class Run:
         worst = max(happened.outages)
         self._say(f"{fault.name:42} {station.name}  longest outage {worst:5.1f} s")
 
-    def end(self) -> list[str]:
+    def end(self) -> list[Broken]:
         """Stop the clients; return what was violated."""
         for client in self.clients:
             client.close()
-        wrong: list[str] = []
-        for client in self.clients:
-            wrong += self._judge(client)
-        return wrong
+        return [each for client in self.clients for each in self._judge(client)]
 
     def close(self) -> None:
         """End everything."""
+        self.replica.close()
         for station in self.stations:
             station.thaw_disk()
             station.kill_all()
@@ -130,24 +141,20 @@ class Run:
         self.agreed.close()
         self.atlas.close()
 
-    def _judge(self, client: Client) -> list[str]:
-        wrong = [
-            f"{client.user}: {old.host} acknowledged in epoch {old.epoch} after {new.host} in "
-            f"{new.epoch}, {old.sent - new.at:.3f} s later"
-            for old, new in client.overlaps()
-        ]
-        seen = self.epochs[client.user]
+    def _judge(self, client: Client) -> list[Broken]:
+        user, seen = client.user, self.epochs[client.user]
+        wrong = [_overlap(user, old, new) for old, new in client.overlaps()]
         if seen != sorted(set(seen)):
-            wrong.append(f"{client.user}: its epochs do not rise: {seen}")
-        place = self._await_place(client.user)
+            wrong.append(Broken(kind=EPOCH, user=user, what=str(seen)))
+        place = self._await_place(user)
         host, _, port = str(place.address).rpartition(":")
         found = {int(row["number"]) for row in read_back(int(port), host=host)}
         lost = [ack for ack in client.acks if ack.routed and ack.number not in found]
         wrong += [problem for ack in lost if (problem := self._unexcused(client, ack))]
-        check = _check(self._owner(place).dbs / directory_name(client.user) / "data.db")
-        return wrong if check == "ok" else [*wrong, f"{client.user}: integrity: {check}"]
+        check = _check(self._owner(place).dbs / directory_name(user) / "data.db")
+        return wrong if check == "ok" else [*wrong, Broken(kind=INTEGRITY, user=user, what=check)]
 
-    def _unexcused(self, client: Client, ack: Ack) -> str | None:
+    def _unexcused(self, client: Client, ack: Ack) -> Broken | None:
         """Say so if this acknowledgement may not be lost."""
         same = (each for each in client.acks if each.routed and each.epoch == ack.epoch)
         last = max(each.at for each in same)
@@ -160,7 +167,29 @@ class Run:
         bound = SLACK + (self._ttl - self._margin if cause.fault.cut else 0.0)
         if window <= bound:
             return None
-        return f"{client.user}: {ack} was lost, {window:.1f} s before the last; {cause.fault.name}"
+        since = self._behind_since(client.user, ack, last)
+        if since is not None and window <= bound + last - since:
+            cause.behind += 1
+            return None
+        what = f"acknowledged by {ack.host} in epoch {ack.epoch}, before {cause.fault.name}"
+        return Broken(kind=LOSS, user=client.user, what=what, seconds=window)
+
+    def _behind_since(self, user: str, ack: Ack, last: float) -> float | None:
+        """When the bucket of its owner was cut off, if the replica was not seen to catch up."""
+        for one in self.happened:
+            if one.fault.uncopied and one.host == ack.host and one.began <= last:
+                caught = self.replica.caught_up(user, ack.epoch, one.ended or last, last)
+                if caught is None:
+                    return one.began
+        return None
+
+    def _data(self) -> dict[str, Path]:
+        dbs = {each.name: each.dbs for each in self.stations}
+        return {
+            user: dbs[place.host]
+            for user, place in self.atlas.places().items()
+            if place.host in dbs
+        }
 
     def _note(self) -> None:
         for user, place in self.atlas.places().items():
@@ -205,6 +234,11 @@ class Run:
 def kinds(names: list[str]) -> tuple[Fault, ...]:
     """Return those of these names; all if there are none."""
     return tuple(fault for fault in FAULTS if not names or fault.name in names)
+
+
+def _overlap(user: str, old: Ack, new: Ack) -> Broken:
+    what = f"{old.host} acknowledged in epoch {old.epoch} after {new.host} in {new.epoch}"
+    return Broken(kind=OVERLAP, user=user, what=what, seconds=old.sent - new.at)
 
 
 def _check(database: Path) -> str:

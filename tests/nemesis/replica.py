@@ -1,0 +1,66 @@
+"""Replica: seen from outside, until when the changes of each user have been in the bucket."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+
+from actors.clock import boottime
+from actors.layout import Layout, directory_name
+from actors.replication.generation import LocalState
+
+LOOK = 0.5
+"""Seconds between two looks."""
+CHANGES = "0000"
+"""The folder of a generation to which Litestream 0.5 copies each change, in a bucket."""
+
+
+class ReplicaWatch:
+    """Looks from a thread of its own, at the files of the hosts and at those of the bucket."""
+
+    def __init__(self, bucket: Path, users: Callable[[], dict[str, Path]]) -> None:
+        """``bucket`` has the users' replicas; ``users`` says where the data of whose host are."""
+        self._bucket = bucket
+        self._users = users
+        self._seen: dict[tuple[str, int], list[float]] = defaultdict(list)
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="replica watch", daemon=True)
+
+    def start(self) -> None:
+        """Look from now on."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Look no more."""
+        self._end.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def knows(self, user: str) -> bool:
+        """Whether the user's changes have been seen there at all."""
+        return any(whose == user for whose, _ in list(self._seen))
+
+    def caught_up(self, user: str, epoch: int, since: float, until: float) -> float | None:
+        """When first, between two moments, the newest change was there; None: it was not seen."""
+        moments = list(self._seen.get((user, epoch), ()))
+        return next((moment for moment in moments if since < moment <= until), None)
+
+    def _run(self) -> None:
+        while not self._end.wait(LOOK):
+            for user, dbs in self._users().items():
+                self._look(user, dbs)
+
+    def _look(self, user: str, dbs: Path) -> None:
+        state, began = LocalState(_layout(dbs).replication(user)), boottime()
+        generation, newest = state.current(), state.last_change()
+        if generation is None or newest is None:
+            return
+        folder = self._bucket / directory_name(user) / generation.name / CHANGES
+        if (folder / newest).exists():
+            self._seen[user, generation.epoch].append(began)
+
+
+def _layout(dbs: Path) -> Layout:
+    return Layout(root=dbs, control=dbs / ".pblm")
