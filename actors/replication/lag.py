@@ -1,7 +1,8 @@
 """Lag: for how long changes wait to be in the replica.
 
-Litestream writes each sync to a file of its own beside the user's data, and has it under the same
-name in the replica. So what is newest here is looked for there.
+Litestream writes each sync to a file of its own beside the user's data, and has one of the same
+name in the replica; its folder there has another name in a bucket than in a directory. So what is
+newest here is looked for there.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ class LagWatch:
 
     def __init__(self, place: Place) -> None:
         self._place = place
-        self._there: dict[str, str] = {}
-        """Of each user, the newest file that was seen there, with its generation."""
+        self._there: dict[str, tuple[str, str]] = {}
+        """Of each user, the generation and its newest file that was seen there."""
 
     def of(self, user_id: str, state: LocalState, now: float) -> float:
         """Return for how many seconds the oldest change waits; 0: all is there.
@@ -37,12 +38,12 @@ class LagWatch:
         here = _changes(state)
         if generation is None or not here:
             return 0.0
-        newest = f"{generation.name}/{CHANGES}/{max(here)}"
-        known = self._there.get(user_id, "")
-        if newest == known or self._has(user_id, newest):
+        newest = (generation.name, max(here))
+        known, seen = self._there.get(user_id, ("", ""))
+        if newest == (known, seen) or self._has(user_id, *newest):
             self._there[user_id] = newest
             return 0.0
-        before = known.rpartition("/")[2] if known.startswith(f"{generation.name}/") else ""
+        before = seen if known == generation.name else ""
         waiting = [at for name, at in here.items() if name > before]
         return max(0.0, now - min(waiting))
 
@@ -51,9 +52,9 @@ class LagWatch:
         for user_id in self._there.keys() - user_ids:
             del self._there[user_id]
 
-    def _has(self, user_id: str, path: str) -> bool:
+    def _has(self, user_id: str, generation: str, name: str) -> bool:
         try:
-            return self._place.has(directory_name(user_id), path)
+            return self._place.has_change(directory_name(user_id), generation, name)
         except BackupError:
             return False
 

@@ -96,15 +96,6 @@ class Place:
             end = min(start + CHUNK, size)
             yield obstore.get_range(self._store, path, start=start, end=end)
 
-    def has(self, user: str, path: str) -> bool:
-        """Whether there is such a file of the user."""
-        with _failures():
-            try:
-                obstore.head(self._store, f"{user}/{path}")
-            except FileNotFoundError:
-                return False
-        return True
-
     def read(self, user: str, path: str) -> bytes | None:
         """Return the content of a small file of the user; None: it is not there."""
         with _failures():
