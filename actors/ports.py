@@ -13,12 +13,12 @@ import logging
 import socket
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 
 import pykka
 
 from actors.clock import Clock
 from actors.facts import ClaimPort, ParkPort, PortCooled, ReleasePort, ReservePort
+from actors.telling import tell
 
 COOLING = 5.0
 """Seconds; longer than any door remembers where a user was (2 s: ``max-age`` of ``/wake``)."""
@@ -135,8 +135,7 @@ class PortRegistry(pykka.ThreadingActor):
         return min(left, default=None)
 
     def _tell_cooled(self) -> None:
-        with suppress(pykka.ActorDeadError):
-            self.actor_ref.tell(PortCooled())
+        tell(self.actor_ref, PortCooled())
 
     def _in_range(self, port: int) -> bool:
         return self._base <= port < self._base + self._range

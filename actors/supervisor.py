@@ -37,6 +37,7 @@ from actors.facts import (
 )
 from actors.instance import InstanceActor
 from actors.services import Services
+from actors.telling import tell
 from bus.answers import ErrorAnswer, HealthAnswer, InstancesAnswer, MetadataAnswer
 from bus.errors import InternalError, NotFound, PblmError, Unavailable
 from bus.events import ActorReplaced
@@ -310,8 +311,8 @@ class Supervisor(pykka.ThreadingActor):
         self._closed, self._keep = done, keep
         self._closing = set(self._actors)
         for user_id, actor in self._actors.items():
-            with contextlib.suppress(pykka.ActorDeadError):  # its successor is told
-                actor.tell(ShutDown(done=self._when_closed(user_id), keep=keep))
+            # Of one that is not there any more, its successor is told.
+            tell(actor, ShutDown(done=self._when_closed(user_id), keep=keep))
         while self._resting:
             self._replace(*self._resting.popitem())
         self._done_if_closed()
@@ -329,16 +330,11 @@ class Supervisor(pykka.ThreadingActor):
             self._closed()
 
     def _later(self, delay: float, message: object) -> None:
-        def tell() -> None:
-            with contextlib.suppress(pykka.ActorDeadError):
-                self.actor_ref.tell(message)
-
-        self._services.clock.call_later(delay, tell)
+        self._services.clock.call_later(delay, lambda: tell(self.actor_ref, message))
 
     def _tell_all(self, message: Any) -> None:
         for actor in self._actors.values():
-            with contextlib.suppress(pykka.ActorDeadError):
-                actor.tell(message)
+            tell(actor, message)
 
 
 def _bug(bug: Exception) -> InternalError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import queue
 import threading
@@ -50,6 +49,7 @@ from actors.start_queue import StartQueue
 from actors.store import Store
 from actors.strays import Strays
 from actors.supervisor import Supervisor
+from actors.telling import tell
 from actors.versions.opening import open_versions
 from actors.versions.rollout import rollouts
 from actors.versions.shelf import check_binary
@@ -175,8 +175,7 @@ class ActorSystem:
 
     def _recover(self) -> None:
         assert self._supervisor is not None
-        with contextlib.suppress(pykka.ActorDeadError):
-            self._supervisor.tell(Recover())
+        tell(self._supervisor, Recover())
 
     def _mailboxes(self) -> dict[str, int]:
         owners = [ref for ref in (self._supervisor, *self._capabilities.owners()) if ref]

@@ -30,6 +30,7 @@ from actors.durable import sweep
 from actors.facts import Asked, Reply
 from actors.records import Record
 from actors.services import Services
+from actors.telling import tell
 from bus.answers import Answer, BackupAnswer, BackupFileAnswer, BackupsAnswer, ErrorAnswer
 from bus.backup import BackupPolicy
 from bus.errors import BackupError, Conflict, InternalError, NotFound, PblmError
@@ -355,8 +356,7 @@ class BackupKeeper(pykka.ThreadingActor):
         self._timer = self._services.clock.call_later(LONGEST_ROUND, lambda: tell(Begin()))
 
     def _tell_me(self, message: Any) -> None:
-        with contextlib.suppress(pykka.ActorDeadError):
-            self.actor_ref.tell(message)
+        tell(self.actor_ref, message)
 
 
 def make_keeper(services: Services) -> Capability:

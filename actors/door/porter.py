@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
@@ -22,6 +21,7 @@ from actors.door.routes import Busy, DoorActivity, Route
 from actors.proc import ExitStatus, ProcessIdentity
 from actors.process import ManagedProcess
 from actors.services import Services
+from actors.telling import tell
 from bus.errors import PblmError
 from bus.labels import label_of
 
@@ -304,8 +304,7 @@ class Porter(pykka.ThreadingActor):
 
     def tell(self, message: object) -> None:
         """Tell this actor, from any thread; nothing when it has ended."""
-        with suppress(pykka.ActorDeadError):
-            self.actor_ref.tell(message)
+        tell(self.actor_ref, message)
 
     def on_stop(self) -> None:
         """End the door, unless it is to go on without a manager."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import uuid
 from collections import Counter
@@ -17,6 +16,7 @@ from actors.facts import Asked, Reply
 from actors.logs import files
 from actors.logs.reading import MAX_TEXT, last_lines, told, whole_lines
 from actors.services import Services
+from actors.telling import tell
 from bus.answers import Answer, ErrorAnswer, LogAnswer
 from bus.errors import InstanceIOError, InternalError, NotFound, PblmError, Unavailable
 from bus.requests import ReadLog
@@ -101,7 +101,7 @@ class LogKeeper(pykka.ThreadingActor):
         waits = self._services.clock.monotonic() < deadline
         if waits and isinstance(answer, LogAnswer) and not answer.text:
             request = msgspec.structs.replace(request, cursor=answer.cursor)
-            self._tell_me(NothingYet(request=request, reply=reply, deadline=deadline))
+            tell(self.actor_ref, NothingYet(request=request, reply=reply, deadline=deadline))
         else:
             reply(answer)
 
@@ -154,14 +154,10 @@ class LogKeeper(pykka.ThreadingActor):
                 log.error("%s: its log cannot be rotated: %s", record.user_id, error)
             except Exception:
                 log.exception("%s: its log cannot be rotated", record.user_id)
-        self._tell_me(Rotated())
+        tell(self.actor_ref, Rotated())
 
     def _later(self, delay: float, fact: object) -> None:
-        self._services.clock.call_later(delay, lambda: self._tell_me(fact))
-
-    def _tell_me(self, fact: object) -> None:
-        with contextlib.suppress(pykka.ActorDeadError):
-            self.actor_ref.tell(fact)
+        self._services.clock.call_later(delay, lambda: tell(self.actor_ref, fact))
 
 
 def log_keeper(services: Services) -> Capability:

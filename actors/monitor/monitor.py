@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from actors.monitor.counting import Counting
 from actors.monitor.survey import Survey
 from actors.monitor.totals import OwnProcess, fleet
 from actors.services import Services
+from actors.telling import tell
 from bus.answers import Answer, ErrorAnswer, HistoryAnswer, UsageAnswer
 from bus.errors import InternalError, NotFound, PblmError
 from bus.requests import GetFleet, GetHistory, GetUsage, Request
@@ -55,7 +55,7 @@ class Monitor(pykka.ThreadingActor):
                 self._pool.submit(self._look)
             case Looked():
                 interval = self._services.settings.usage_interval
-                self._services.clock.call_later(interval, lambda: self._tell_me(LookDue()))
+                self._services.clock.call_later(interval, lambda: tell(self.actor_ref, LookDue()))
             case _:
                 log.error("monitor: not understood: %r", message)
 
@@ -96,11 +96,7 @@ class Monitor(pykka.ThreadingActor):
                 look()
             except Exception:
                 log.exception("monitor: a look failed; going on with the next")
-        self._tell_me(Looked())
-
-    def _tell_me(self, fact: LookDue | Looked) -> None:
-        with contextlib.suppress(pykka.ActorDeadError):
-            self.actor_ref.tell(fact)
+        tell(self.actor_ref, Looked())
 
 
 def monitor(services: Services) -> Capability:

@@ -11,7 +11,6 @@ no seeds then, and new users begin as PocketBase has it.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import itertools
 import logging
@@ -36,6 +35,7 @@ from actors.nursery.spares import end
 from actors.nursery.warmer import SPARES, SpareFact, Warmer
 from actors.process import ManagedProcess
 from actors.services import Services
+from actors.telling import tell
 from bus.errors import PblmError
 
 QUIET = 1.0
@@ -85,7 +85,7 @@ class Nursery(pykka.ThreadingActor):
         self._process: ManagedProcess | None = None
         self._timeout: Timer | None = None
         self._uid: int | None = None
-        self._warmer = Warmer(services, self._tell)
+        self._warmer = Warmer(services, lambda fact: tell(self.actor_ref, fact))
 
     def on_receive(self, message: object) -> None:
         """Go on; a trouble of the nursery is nobody else's."""
@@ -160,7 +160,7 @@ class Nursery(pykka.ThreadingActor):
         self._timeout = services.clock.call_later(
             services.settings.start_timeout, self._process.kill
         )
-        self._process.watch(lambda status: self._tell(DraftEnded(well=status.code == 0)))
+        self._process.watch(lambda status: tell(self.actor_ref, DraftEnded(well=status.code == 0)))
 
     def _draft_ended(self, *, well: bool) -> None:
         assert self._process is not None
@@ -210,11 +210,7 @@ class Nursery(pykka.ThreadingActor):
         return seed
 
     def _later(self, delay: float) -> None:
-        self._services.clock.call_later(delay, lambda: self._tell(FillDue()))
-
-    def _tell(self, message: object) -> None:
-        with contextlib.suppress(pykka.ActorDeadError):
-            self.actor_ref.tell(message)
+        self._services.clock.call_later(delay, lambda: tell(self.actor_ref, FillDue()))
 
 
 def differences(first: Path, second: Path) -> list[str]:
@@ -233,8 +229,7 @@ def nursery(services: Services) -> Capability:
         services.clock.call_later(REFILL, fill)
 
     def fill() -> None:
-        with contextlib.suppress(pykka.ActorDeadError):
-            ref.tell(FillDue())
+        tell(ref, FillDue())
 
     def close() -> None:
         ref.stop()

@@ -29,6 +29,7 @@ from actors.replication.generation import outdated
 from actors.replication.lag import LagWatch
 from actors.replication.replicas import Replicas
 from actors.services import Services
+from actors.telling import tell
 from bus.answers import Answer, ErrorAnswer, ReplicaAnswer, ReplicaGeneration
 from bus.errors import Conflict, InternalError, NotFound, PblmError
 from bus.events import Event, InstanceDeleted, InstanceRenamed
@@ -134,7 +135,7 @@ class Replicator(pykka.ThreadingActor):
             if self._copier.halted.is_set():
                 return
         now = self._services.clock.now()
-        self._tell_me(FilesCopied(at=now, problems=problems, users=tuple(users)))
+        tell(self.actor_ref, FilesCopied(at=now, problems=problems, users=tuple(users)))
 
     def _purge(self, purged: UserPurged) -> None:
         """Whoever asks to be forgotten is, unless the backups were to be kept. In a thread."""
@@ -145,7 +146,7 @@ class Replicator(pykka.ThreadingActor):
         except PblmError as error:
             log.error("%s: the replica stays: %s", user_id, error.message)
         finally:  # what a successor has sent meanwhile may be gone, too: it is sent again
-            self._tell_me(FilesForgotten(user_ids=(user_id,)))
+            tell(self.actor_ref, FilesForgotten(user_ids=(user_id,)))
 
     def _prune(self) -> None:
         """Remove the generations that ended too long ago for anybody. In a thread."""
@@ -175,7 +176,7 @@ class Replicator(pykka.ThreadingActor):
             if lag > worst:
                 worst, whose = lag, record.user_id
         self._lag.keep_only(running)
-        self._tell_me(LagKnown(seconds=worst, user_id=whose))
+        tell(self.actor_ref, LagKnown(seconds=worst, user_id=whose))
 
     def _lag_known(self, seconds: float, user_id: str) -> None:
         """Tell when it becomes much, and when it is over."""
@@ -233,11 +234,7 @@ class Replicator(pykka.ThreadingActor):
             log.exception("replicator: a bug")
 
     def _later(self, delay: float, message: object) -> None:
-        self._services.clock.call_later(delay, lambda: self._tell_me(message))
-
-    def _tell_me(self, message: object) -> None:
-        with contextlib.suppress(pykka.ActorDeadError):
-            self.actor_ref.tell(message)
+        self._services.clock.call_later(delay, lambda: tell(self.actor_ref, message))
 
 
 class NoReplicator(pykka.ThreadingActor):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import math
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from actors.facts import Asked
 from actors.records import Record
 from actors.services import Services
 from actors.sleep.idleness import Idleness
+from actors.telling import tell
 from actors.traffic import Traffic, held_by, io_counters, traffic
 from bus.answers import Answer, ErrorAnswer, SleepAnswer
 from bus.errors import InternalError, NotFound, PblmError
@@ -217,8 +217,7 @@ class Sleeper(pykka.ThreadingActor):
 
     def tell(self, message: object) -> None:
         """Tell this actor, from any thread; nothing when it has ended."""
-        with contextlib.suppress(pykka.ActorDeadError):
-            self.actor_ref.tell(message)
+        tell(self.actor_ref, message)
 
 
 def make_sleeper(services: Services) -> Capability:
@@ -227,8 +226,7 @@ def make_sleeper(services: Services) -> Capability:
     sleeper.tell(LookDue())
 
     def hear(event: Event) -> None:
-        with contextlib.suppress(pykka.ActorDeadError):
-            sleeper.tell(Heard(event=event))
+        tell(sleeper, Heard(event=event))
 
     return Capability(
         owner=sleeper,

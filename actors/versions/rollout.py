@@ -24,6 +24,7 @@ from actors.capability import Capability
 from actors.data.guard import is_older
 from actors.facts import Asked, Reply
 from actors.services import Services
+from actors.telling import tell
 from actors.versions.journal import read_rollout, write_rollout
 from actors.versions.shelf import Binary
 from bus.answers import Answer, ErrorAnswer, InstanceAnswer, RolloutAnswer
@@ -117,7 +118,7 @@ class RolloutActor(pykka.ThreadingActor):
                 binary = services.versions.shelf.put(services.settings.binary_path)
             except PblmError as error:
                 failure = error
-            self._tell(Kept(request=request, reply=reply, binary=binary, error=failure))
+            tell(self.actor_ref, Kept(request=request, reply=reply, binary=binary, error=failure))
 
         services.health.run(work)
 
@@ -201,7 +202,7 @@ class RolloutActor(pykka.ThreadingActor):
         for user_id in users:
 
             def answered(answer: Answer, user_id: str = user_id) -> None:
-                self._tell(Upgraded(user_id=user_id, answer=answer))
+                tell(self.actor_ref, Upgraded(user_id=user_id, answer=answer))
 
             self._services.ask(UpgradeInstance(user_id=user_id, binary=digest), answered)
 
@@ -221,7 +222,7 @@ class RolloutActor(pykka.ThreadingActor):
         if not under_way:
             delay = 0.0 if failures else self._rollout.settle_seconds
             settled = WaveSettled(wave=self._wave)
-            self._services.clock.call_later(delay, lambda: self._tell(settled))
+            self._services.clock.call_later(delay, lambda: tell(self.actor_ref, settled))
 
     def _problem(self, answer: Answer) -> str | None:
         """Why an instance is not upgraded; None where it is, or where there is nothing to do."""
@@ -280,10 +281,6 @@ class RolloutActor(pykka.ThreadingActor):
         self._rollout = msgspec.structs.replace(rollout, remaining=remaining)
         with contextlib.suppress(PblmError):  # the next manager then knows a little less
             write_rollout(self._services.layout, self._rollout)
-
-    def _tell(self, message: object) -> None:
-        with contextlib.suppress(pykka.ActorDeadError):
-            self.actor_ref.tell(message)
 
 
 def rollouts(services: Services) -> Capability:
