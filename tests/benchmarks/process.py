@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.manager import PATIENCE
@@ -31,3 +32,11 @@ def child(work: Callable[..., None], *arguments: object) -> Iterator[Callable[[]
     finally:
         process.terminate()
         process.join()
+
+
+def resident(pid: int) -> float:
+    """Return the memory that the process has (RSS), in MiB."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    raise ProcessLookupError(pid)

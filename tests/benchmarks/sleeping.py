@@ -12,6 +12,7 @@ from actors.store import Store
 from bus.states import Desired, Status
 from tests.benchmarks.manager import Manager
 from tests.benchmarks.plan import Plan
+from tests.benchmarks.process import resident
 from tests.benchmarks.table import Row
 
 MOST_EACH = 3.0
@@ -55,7 +56,7 @@ def _launch(plan: Plan, count: int) -> tuple[float, float]:
     with Manager(apart, PB_SEEDS="0") as manager:
         seconds = time.perf_counter() - began
         time.sleep(SETTLE)
-        return _resident(manager.pid), seconds
+        return resident(manager.pid), seconds
 
 
 def register(root: Path, count: int) -> None:
@@ -82,10 +83,3 @@ def _sleeper(number: int) -> Record:
         version="0.40.6",
         identity=f"1640988000_aux_init.go@{1_795_532_087_059_165 + number}",
     )
-
-
-def _resident(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
-    raise ProcessLookupError(pid)

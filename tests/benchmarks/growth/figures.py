@@ -5,13 +5,12 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 from tests.benchmarks.events import EVENTS_PER_CYCLE, hear_ours
 from tests.benchmarks.idle import cpu_share
 from tests.benchmarks.manager import PATIENCE, Manager
 from tests.benchmarks.plan import Plan
-from tests.benchmarks.process import child
+from tests.benchmarks.process import child, resident
 
 BATCH = 200
 """So many users are started at once, in one batch after the other."""
@@ -46,7 +45,7 @@ def measure(plan: Plan, count: int) -> dict[str, float]:
         manager.stop_all(users)
         found["start"] = 1000 * sum(manager.init_all(batch) for batch in _batches(users)) / count
         time.sleep(SETTLE)
-        found["memory"] = _resident(manager.pid)
+        found["memory"] = resident(manager.pid)
         found["idle"] = 100 * cpu_share(manager.pid, IDLE)
         found["read"] = _median(manager, [f"/api/users/{user}/pb_status" for user in users])
         found["list"] = _median(manager, ["/api/pb_instances?limit=50"])
@@ -93,10 +92,3 @@ def _adoption(manager: Manager, count: int) -> float:
             raise TimeoutError("not all were adopted")
         time.sleep(0.005)
     return time.perf_counter() - began
-
-
-def _resident(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
-    raise ProcessLookupError(pid)
