@@ -64,14 +64,15 @@ class Tenancy:
                 finished = self._claims.confirm(record, port, identity)
             except StartError as error:
                 done(error)
+                return
             except PblmError as error:
                 done(ProcessError(f"Process error: {error.message}", cause=Cause.NOT_OWNER))
+                return
             except Unreachable:
-                self._jobs.later(LOOK, work)
+                finished = False
+            if finished:
+                done(None)
             else:
-                if finished:
-                    done(None)
-                else:
-                    self._jobs.later(LOOK, work)
+                self._jobs.later(LOOK, work)
 
         self._jobs.quick(work)
