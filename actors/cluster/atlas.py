@@ -15,6 +15,7 @@ from actors.cluster.coordination import (
     Change,
     Compacted,
     Coordination,
+    Presence,
     SeenHost,
     SeenPlace,
     View,
@@ -37,9 +38,20 @@ log = logging.getLogger(__name__)
 class Atlas:
     """A :class:`Directory`. Any thread may use it."""
 
-    def __init__(self, host: str, coordination: Coordination) -> None:
+    def __init__(
+        self,
+        host: str,
+        coordination: Coordination,
+        *,
+        grace: float,
+        now: Callable[[], float] = boottime,
+    ) -> None:
+        """A host is lost when it has not been there for ``grace`` seconds."""
         self.host = host
         self._coordination = coordination
+        self._grace = grace
+        self._now = now
+        self._gone: Callable[[int], None] = lambda revision: None
         self._lock = threading.Lock()
         self._hosts: dict[str, SeenHost] = {}
         self._places: dict[str, SeenPlace] = {}
@@ -83,6 +95,13 @@ class Atlas:
         """See :class:`Directory`."""
         self._listeners.append(changed)
 
+    def mind(self, gone: Callable[[int], None]) -> None:
+        """Have ``gone`` called with a revision at which this host itself was not there.
+
+        On whatever thread it was seen by.
+        """
+        self._gone = gone
+
     def read(self, user_id: str) -> Place | None:
         """See :class:`Directory`."""
         try:
@@ -97,12 +116,12 @@ class Atlas:
         """Return when everything was read once; whether it was."""
         return self._loaded.wait(timeout)
 
-    def missed_for(self, host: str) -> float:
-        """For how many seconds the host has not been there; 0.0: it is there."""
+    def is_lost(self, host: str) -> bool:
+        """Whether the host has not been there for so long that nothing of it can be left."""
         with self._lock:
             if host in self._hosts:
-                return 0.0
-            return boottime() - self._missed.setdefault(host, boottime())
+                return False
+            return self._now() - self._missed.setdefault(host, self._now()) > self._grace
 
     def incarnation(self, host: str) -> int | None:
         """The membership that the host has; None: it is not there."""
@@ -118,13 +137,18 @@ class Atlas:
             if former is None:
                 self._hashed.add(user_id)
 
-    def learn_hosts(self, hosts: Mapping[str, SeenHost]) -> None:
+    def learn_hosts(self, present: Presence) -> None:
         """Know for sure who is there."""
         with self._lock:
-            changed = hosts != self._hosts
-            self._set_hosts(hosts)
+            changed = present.hosts != self._hosts
+            self._set_hosts(present.hosts)
+        self._mind(present.hosts.get(self.host), present.revision)
         if changed:
             self._notify()
+
+    def _mind(self, own: SeenHost | None, revision: int) -> None:
+        """One that was made at a revision was not there just before."""
+        self._gone(revision if own is None else own.incarnation - 1)
 
     def _set_hosts(self, hosts: Mapping[str, SeenHost]) -> None:
         self._hosts = dict(hosts)
@@ -159,6 +183,7 @@ class Atlas:
                 self._hashed.add(user)
             self._places = {**view.places, **newer}
             self._revision = view.revision
+        self._mind(view.hosts.get(self.host), view.revision)
         self._loaded.set()
         self._notify()
 
@@ -169,9 +194,11 @@ class Atlas:
                 self._set_hosts({**self._hosts, change.name: change.seen})
             elif change.seen is None:
                 self._hosts.pop(change.name, None)
-                self._missed.setdefault(change.name, boottime())
+                self._missed.setdefault(change.name, self._now())
         if isinstance(change.seen, SeenPlace):
             self.learn(change.name, change.seen)
+        elif change.name == self.host:
+            self._mind(change.seen, change.revision)
         self._notify()
 
     def _notify(self) -> None:

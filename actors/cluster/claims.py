@@ -278,7 +278,7 @@ class Claims:
         try:
             return str(self._recovery.receive(user_id, place))
         except RecoveryFailed as failure:
-            if place.source is None or self._is_gone(place.source):
+            if place.source is None or self._atlas.is_lost(place.source):
                 return None
             log.error("%s: sent back to %s: %s", user_id, place.source, failure)
             back = msgspec.structs.replace(place, target=place.source)
@@ -302,11 +302,8 @@ class Claims:
 
     def _may_claim(self, place: Place, member: Membership) -> bool:
         if place.host == "":
-            return place.target in (None, member.host) or self._is_gone(place.target)
-        return place.host == member.host or self._is_gone(place.host)
-
-    def _is_gone(self, host: str) -> bool:
-        return self._atlas.missed_for(host) > 0
+            return place.target in (None, member.host) or self._atlas.is_lost(place.target)
+        return place.host == member.host or self._atlas.is_lost(place.host)
 
     def _has_base(self, record: Record) -> bool:
         try:

@@ -20,7 +20,7 @@ from actors.cluster.directory import Directory, Host, Place, State
 from actors.cluster.etcd import Etcd
 from actors.cluster.fence import Fence
 from actors.cluster.jobs import Jobs
-from actors.cluster.membership import Keeper, Told
+from actors.cluster.membership import Keeper, Told, grace
 from actors.cluster.mover import Moves, make_mover
 from actors.cluster.recovery import Recovery
 from actors.cluster.steward import Steward
@@ -81,7 +81,9 @@ class Cluster:
         self._closing = ExitStack()
         home = _home(layout)
         self._coordination = Etcd(settings)
-        self._atlas = Atlas(settings.cluster_host, self._coordination)
+        self._atlas = Atlas(
+            settings.cluster_host, self._coordination, grace=grace(settings.cluster_ttl)
+        )
         self._jobs = Jobs(clock, settings.cluster_restores)
         self._entry = _entry(settings, home, curve)
         self._replicas = replicas
@@ -94,6 +96,7 @@ class Cluster:
             self._closing.callback(group.close)
         kill_files = [*confinement.kill_files, *([group.kill_file] if group else [])]
         self._keeper = self._make_keeper(settings, home, fence, kill_files)
+        self._atlas.mind(self._keeper.gone_at)
         self.tenancy = Tenancy(home, group, fence, self._claims, self._jobs)
 
     def _make_claims(self, address: str) -> Claims:

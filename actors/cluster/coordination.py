@@ -38,11 +38,16 @@ class SeenPlace(msgspec.Struct, frozen=True):
     revision: int
 
 
-class View(msgspec.Struct, frozen=True):
-    """Everything, at one moment."""
+class Presence(msgspec.Struct, frozen=True):
+    """Who is there, at one moment."""
 
     revision: int
     hosts: Mapping[str, SeenHost]
+
+
+class View(Presence, frozen=True):
+    """Everything, at one moment."""
+
     places: Mapping[str, SeenPlace]
 
 
@@ -106,7 +111,7 @@ class Coordination(Protocol):
         That is when somebody was faster, ``member`` is not there any more, or ``gone`` is.
         """
 
-    def hosts(self) -> Mapping[str, SeenHost]:
+    def hosts(self) -> Presence:
         """Who is there, as it is."""
 
     def watch(self, revision: int, changed: Callable[[Change], None], silence: float) -> None:

@@ -20,6 +20,7 @@ from actors.cluster.coordination import (
     Lost,
     Membership,
     NameTaken,
+    Presence,
     SeenHost,
     SeenPlace,
     View,
@@ -92,15 +93,17 @@ class Etcd:
         self._transact([_created(key, member.incarnation)], [_deletion(key)])
         self._call("lease/revoke", {"ID": str(member.lease)}, gateway.Committed)
 
-    def hosts(self) -> dict[str, SeenHost]:
+    def hosts(self) -> Presence:
         """See :class:`Coordination`."""
-        found = self._call("kv/range", _under(f"{self._prefix}hosts/"), Range).kvs
-        return {_last(each): _seen_host(each) for each in found}
+        found = self._call("kv/range", _under(f"{self._prefix}hosts/"), Range)
+        return Presence(
+            found.header.revision, {_last(each): _seen_host(each) for each in found.kvs}
+        )
 
     def view(self) -> View:
-        """Read everything at one revision: the first page says which."""
-        hosts = self._call("kv/range", _under(f"{self._prefix}hosts/"), Range)
-        revision = hosts.header.revision
+        """Read everything at one revision: that at which the hosts were read."""
+        present = self.hosts()
+        revision = present.revision
         places: dict[str, SeenPlace] = {}
         skip = len(f"{self._prefix}users/")
         since = f"{self._prefix}users/"
@@ -115,7 +118,7 @@ class Etcd:
             if len(page) < PAGE:
                 break
             since = page[-1].name + "\0"
-        return View(revision, {_last(each): _seen_host(each) for each in hosts.kvs}, places)
+        return View(revision, present.hosts, places)
 
     def read(self, user_id: str) -> SeenPlace | None:
         """See :class:`Coordination`."""

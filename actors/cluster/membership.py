@@ -10,6 +10,10 @@ A membership holds until ``TTL`` seconds after the engine has heard of us. The d
 by a margin, and counts from the moment that a renewal was *sent*: what took long to answer may
 have been heard at once. Whoever is late at the deadline is helped by the guard, so at the end of
 the TTL, when others may claim our users, nothing of ours is left.
+
+An engine may also end a membership that was renewed in time (etcd before 3.5.13 does, issue 15247).
+So whoever sees that our key is gone says so, and all is killed at once; the others give us the time
+(:func:`grace`) to see it.
 """
 
 from __future__ import annotations
@@ -30,10 +34,22 @@ RENEWALS = 5
 """So many in the time of a lease."""
 HURRY = 20
 """After a renewal that failed, the next try comes after this part of the time of a lease."""
+KILL = 1.0
+"""Seconds in which all tenants are killed: 15 of them took 0.03, and the machine may be busy."""
+SEE = "etcd before 3.5.13 does so, https://github.com/etcd-io/etcd/issues/15247"
 SWEEP = 10.0
 """Seconds that all tenants may take to end when they are killed, before it is tried again."""
 
 log = logging.getLogger(__name__)
+
+
+def grace(ttl: float) -> float:
+    """For how many seconds a host must not have been there until its users may be claimed.
+
+    If its membership was ended too early, and nothing tells it so, its next renewal does. One that
+    just joins anew is not there for a moment, either.
+    """
+    return ttl / RENEWALS + KILL
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +87,10 @@ class Keeper:
         self._now = now
         self._member: Membership | None = None
         self._until = 0.0
+        self._gone_at = 0
         self._problem = ""
+        self._lock = threading.Lock()
+        """Held to change what holds, and what guard and fence are told of that."""
         self._hurry = threading.Event()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="membership")
@@ -93,6 +112,26 @@ class Keeper:
     def fenced(self) -> None:
         """The guard has killed everything: see to it at once."""
         self._hurry.set()
+
+    def gone_at(self, revision: int) -> None:
+        """Our key was not there at that revision: whoever joined before it is not there any more.
+
+        From any thread; returns when nobody of ours can be started, and the guard is told to kill.
+        """
+        with self._lock:
+            self._gone_at = max(self._gone_at, revision)
+            if self._member is None or self._is_there(self._member):
+                return
+            if self._now() < self._until:
+                log.error("etcd has ended the membership, which was proven in time: %s", SEE)
+            self._until = 0.0
+            self._fence.shut()
+            self._watchman.sweep(0.0)
+        self._hurry.set()
+
+    def _is_there(self, member: Membership) -> bool:
+        """Whether nobody has seen that it is not."""
+        return member.incarnation > self._gone_at
 
     def tell(self, entry: Host) -> None:
         """Change what is known of this host, now and when it joins again.
@@ -134,11 +173,14 @@ class Keeper:
         except (Unreachable, NameTaken) as error:
             self._complain(f"this host cannot join: {error}")
             return self._ttl / HURRY
+        until = sent + self._allowed
+        self._watchman.until(until, patience=SWEEP)
+        with self._lock:
+            if not self._is_there(member):
+                return self._ttl / HURRY
+            self._member, self._until = member, until
+            self._fence.open(member.incarnation, until)
         self._problem = ""
-        self._member = member
-        self._until = sent + self._allowed
-        self._watchman.until(self._until, patience=SWEEP)
-        self._fence.open(member.incarnation, self._until)
         log.info("joined as %s, incarnation %d", self._name, member.incarnation)
         self._told.joined(member)
         return self._ttl / RENEWALS
@@ -154,20 +196,24 @@ class Keeper:
                 return self._lose(f"etcd has not answered: {error}")
             log.warning("the membership was not renewed: %s", error)
             return min(self._ttl / HURRY, self._until - self._now())
-        if self._now() >= self._until:  # the guard has acted, whatever the answer says now
+        if not self._proven(sent):  # the guard has acted, whatever the answer says now
             return self._lose("the answer came after the deadline")
-        self._proven(sent)
-        self._fence.extend(self._until)
         return self._ttl / RENEWALS
 
-    def _proven(self, sent: float) -> None:
-        self._until = sent + self._allowed
-        self._watchman.until(self._until)
+    def _proven(self, sent: float) -> bool:
+        with self._lock:
+            if self._now() >= self._until:
+                return False
+            self._until = sent + self._allowed
+            self._watchman.until(self._until)
+            self._fence.extend(self._until)
+            return True
 
     def _lose(self, why: str) -> float:
-        self._member, self._until = None, 0.0
+        with self._lock:
+            self._member, self._until = None, 0.0
+            self._fence.shut()
         self._complain(f"the membership is lost, all instances are killed: {why}")
-        self._fence.shut()
         self._watchman.sweep(SWEEP)
         self._told.lost()
         return 0.0

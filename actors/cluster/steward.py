@@ -32,9 +32,6 @@ from bus.states import Desired
 
 LOOK = 2.0
 """Seconds between two looks at who is there, and whose users need a host."""
-GRACE = 1.0
-"""Seconds that a host may be gone until its users are taken: one that joins anew is, for a moment,
-not there."""
 CLEAR_UP = 600.0
 """Seconds from one look through the lost and found to the next."""
 MISSING = 10.0
@@ -230,10 +227,10 @@ class Steward:
             return place.incarnation != member.incarnation or self._is_missing(user_id)
         if place.host == "":
             target = place.target
-            return target in (None, member.host) or self._atlas.missed_for(target) > GRACE
+            return target in (None, member.host) or self._atlas.is_lost(target)
         if place.state is State.STOPPED or not place.wanted:
             return False
-        return self._atlas.missed_for(place.host) > GRACE
+        return self._atlas.is_lost(place.host)
 
     def _is_missing(self, user_id: str) -> bool:
         """Whether there has been nothing of the user here for a while, who was claimed here."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from actors.cluster.etcd import Etcd
 from tests.cluster.hosts import coordination
+from tests.cluster.paper import Desk
 from tests.etcd import Etcd as Engine
 from tests.etcd import etcd
 
@@ -25,3 +27,11 @@ def agreed(engine: Engine) -> Iterator[Etcd]:
     made = coordination(engine)
     yield made
     made.close()
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    """Return a host's claims, on paper."""
+    made = Desk(tmp_path)
+    yield made
+    made.store.close()

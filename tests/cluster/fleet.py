@@ -41,7 +41,7 @@ class Fleet:
 
     def await_hosts(self, *names: str) -> None:
         """Return when exactly these are there."""
-        eventually(lambda: set(self.agreed.hosts()) == set(names), f"{names} are there")
+        eventually(lambda: set(self.agreed.hosts().hosts) == set(names), f"{names} are there")
 
     def named(self, host: str, word: str) -> str:
         """Return a user id that begins with ``word`` and goes to the host when it is new."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
 from actors.cluster.atlas import Atlas
 from actors.cluster.claims import Claims
-from actors.cluster.coordination import Change, Membership, SeenHost, SeenPlace, View
+from actors.cluster.coordination import Change, Membership, Presence, SeenHost, SeenPlace, View
 from actors.cluster.directory import Host, Place
 from actors.cluster.recovery import Recovery
 from actors.data.orders import TakeUser
@@ -22,6 +22,7 @@ from actors.store import Store
 from bus.settings import Settings
 from tests.cluster.hosts import entry
 
+GRACE = 5.0
 ME = Membership(host="h1", incarnation=7, lease=1)
 
 
@@ -33,12 +34,12 @@ class Paper:
         self.present: dict[str, SeenHost] = {"h1": SeenHost(entry(), ME.incarnation)}
         self.before_swap: list[Callable[[], object]] = []
         """Each is called once, just before a swap: what happens between a read and it."""
-        self._revision = 0
+        self.revision = ME.incarnation
 
     def put(self, user_id: str, place: Place) -> SeenPlace:
         """Have the place be so."""
-        self._revision += 1
-        self.places[user_id] = SeenPlace(place, self._revision)
+        self.revision += 1
+        self.places[user_id] = SeenPlace(place, self.revision)
         return self.places[user_id]
 
     def change(self, user_id: str, **fields: object) -> None:
@@ -64,10 +65,10 @@ class Paper:
         return self.put(user_id, new)
 
     def view(self) -> View:
-        return View(self._revision, self.present, self.places)
+        return View(self.revision, dict(self.present), dict(self.places))
 
-    def hosts(self) -> Mapping[str, SeenHost]:
-        return self.present
+    def hosts(self) -> Presence:
+        return Presence(self.revision, dict(self.present))
 
     def watch(self, revision: int, changed: Callable[[Change], None], silence: float) -> None:
         raise NotImplementedError
@@ -124,9 +125,9 @@ class Desk:
     def __init__(self, path: Path) -> None:
         settings = Settings(user_dbs_path=path, replica_url=str(path / "replica"))
         layout = Layout(root=path, control=path / ".pblm")
-        self.paper = Paper()
-        self.atlas = Atlas("h1", self.paper)
-        self.atlas.learn_hosts(self.paper.present)
+        self.paper, self.at = Paper(), 0.0
+        self.atlas = Atlas("h1", self.paper, grace=GRACE, now=lambda: self.at)
+        self.atlas.learn_hosts(self.paper.hosts())
         self.store = Store(path / "registry.db")
         self.replicas = PaperReplicas(settings, layout)
         replica = ReplicaPlace(settings)

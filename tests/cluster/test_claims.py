@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from actors.cluster.directory import State
@@ -13,13 +10,6 @@ from bus.states import Status
 from tests.actors.test_store import record
 from tests.cluster.hosts import place
 from tests.cluster.paper import ME, Desk
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    made = Desk(tmp_path)
-    yield made
-    made.store.close()
 
 
 @pytest.mark.parametrize("new", [False, True])

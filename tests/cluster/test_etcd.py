@@ -42,7 +42,7 @@ def test_a_hashed_label_leads_to_its_user(agreed: Etcd) -> None:
     """Whether its place was read with all the others, or heard of alone."""
     member = joined(agreed)
     first, second = ("A" * 40, "B" * 40)
-    atlas = Atlas("h1", agreed)
+    atlas = Atlas("h1", agreed, grace=0.0)
     agreed.swap(first, None, place(member), member)
     atlas._load(agreed.view())
     agreed.swap(second, None, place(member), member)

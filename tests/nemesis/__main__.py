@@ -19,6 +19,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tests.chaos import interrupt
+from tests.etcd import ETCD, version
 from tests.nemesis.faults import FAULTS
 from tests.nemesis.network import BUCKET, network
 from tests.nemesis.run import Happened, Run, kinds
@@ -32,6 +33,8 @@ def main() -> int:
     if os.geteuid() != 0:
         print("takes root: network namespaces are made", file=sys.stderr)
         return 2
+    if options.etcd:
+        os.environ[ETCD] = options.etcd
     interrupt.by_exception()
     with tempfile.TemporaryDirectory(prefix="pblm-nemesis-") as folder:
         try:
@@ -92,7 +95,8 @@ def _markdown(options: argparse.Namespace, run: Run, wrong: list[Broken]) -> str
     behind = sum(each.behind for each in run.happened)
     each_kind = ", ".join(f"{kind}: {number}" for kind, number in counts(wrong).items())
     lines = [
-        f"Seed {options.seed}, {options.seconds} s, {options.hosts} hosts, {options.users} users, "
+        f"Etcd {version()}, seed {options.seed}, {options.seconds} s, "
+        f"{options.hosts} hosts, {options.users} users, "
         f"TTL {options.ttl} s, margin {options.margin:g} s: {len(run.happened)} faults, "
         f"{epochs} epochs, {acks} acknowledged writes, {lost} of them lost, "
         f"{behind} of these because the replica had not caught up; "
@@ -116,6 +120,7 @@ def _told(run: Run, wrong: list[Broken]) -> dict[str, object]:
         "groups": groups(wrong),
         "faults": [asdict(each) | {"fault": each.fault.name} for each in run.happened],
         "epochs": run.epochs,
+        "keys": run.keys,
         "acks": {client.user: [asdict(ack) for ack in client.acks] for client in run.clients},
     }
 
@@ -133,6 +138,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--ttl", type=int, default=9, metavar="SECONDS")
     parser.add_argument("--margin", type=float, default=3.0, metavar="SECONDS")
     names = [fault.name for fault in FAULTS]
+    parser.add_argument("--etcd", metavar="FILE", help=f"the etcd to run; else that of ${ETCD}")
     parser.add_argument("--only", action="append", default=[], choices=names)
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there too")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all that was seen there")

@@ -70,9 +70,11 @@ class Run:
             cluster_etcd=tuple(members(hosts)), cluster_name="nemesis", replica_url="/none"
         )
         self.agreed = Etcd(seen_by)
-        self.atlas = Atlas("clients", self.agreed)
+        self.atlas = Atlas("clients", self.agreed, grace=0.0)
         self.clients: list[Client] = []
         self.epochs: dict[str, list[int]] = defaultdict(list)
+        self.keys: list[tuple[float, str, int | None]] = []
+        """When each host was seen to join, under which incarnation, and when to be gone (None)."""
         self.replica = ReplicaWatch(replicas, self._data)
 
     def begin(self, users: int) -> None:
@@ -118,7 +120,7 @@ class Run:
             lambda: all(each.acks[-1].at > ended for each in self.clients), f"after {fault.name}"
         )
         self._await(lambda: all(each.serves() for each in self.stations), "all serve")
-        self._await(lambda: len(self.agreed.hosts()) == len(self.stations), "all have joined")
+        self._await(lambda: len(self.agreed.hosts().hosts) == len(self.stations), "all have joined")
         happened.outages = [
             max(client.outages(since=marks[client.user]), default=0.0) for client in self.clients
         ]
@@ -192,10 +194,15 @@ class Run:
         }
 
     def _note(self) -> None:
+        known = {host: incarnation for _, host, incarnation in self.keys}
+        for host in [each.name for each in self.stations]:
+            now = self.atlas.incarnation(host)
+            if known.get(host) != now:
+                self.keys.append((boottime(), host, now))
         for user, place in self.atlas.places().items():
-            known = self.epochs[user]
-            if not known or known[-1] != place.epoch:
-                known.append(place.epoch)
+            epochs = self.epochs[user]
+            if not epochs or epochs[-1] != place.epoch:
+                epochs.append(place.epoch)
 
     def _place_of(self, user: str) -> Place | None:
         return self.atlas.place(user)
