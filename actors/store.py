@@ -116,7 +116,7 @@ class Store:
         self._hashed = Hashed()
         self._counts: Counter[Status] = Counter()
         self._owed: set[str] = set()
-        self._database, records = _open(path)
+        self._database, records, self._sleep_policies = _open(path)
         for record in records:
             self._remember(record)
 
@@ -198,17 +198,21 @@ class Store:
         with self._lock, _refusals():
             self._database.execute(query, [user_id, msgspec.json.encode(metadata).decode()])
 
-    def sleep_policies(self) -> dict[str, SleepPolicy]:
-        """When each user sleeps of whom something was decided."""
+    def sleep_policies(self) -> list[SleepPolicy]:
+        """When those sleep of whom something was decided."""
         with self._lock:
-            rows = self._database.execute("SELECT user_id, value FROM sleep_policies").fetchall()
-        return {user: msgspec.json.decode(value, type=SleepPolicy) for user, value in rows}
+            return list(self._sleep_policies.values())
+
+    def sleep_policy(self, user_id: str) -> SleepPolicy | None:
+        """When the user sleeps, if that was decided."""
+        return self._sleep_policies.get(user_id)
 
     def put_sleep_policy(self, user_id: str, policy: SleepPolicy) -> None:
         """Keep it. Raises :class:`InstanceIOError` when the disk refuses."""
         query = "INSERT OR REPLACE INTO sleep_policies (user_id, value) VALUES (?, ?)"
         with self._lock, _refusals():
             self._database.execute(query, [user_id, msgspec.json.encode(policy).decode()])
+            self._sleep_policies[user_id] = policy
 
     def forget(self, user_id: str) -> None:
         """Remove everything about the user. Raises :class:`InstanceIOError` when that fails."""
@@ -216,6 +220,7 @@ class Store:
             with _transaction(self._database) as database:
                 for table in ("instances", "history", "metadata", "sleep_policies"):
                     database.execute(f"DELETE FROM {table} WHERE user_id = ?", [user_id])
+            self._sleep_policies.pop(user_id, None)
             self._drop(user_id)
 
     def rename(self, record: Record, new: str) -> Record:
@@ -235,6 +240,8 @@ class Store:
                 for table in ("history", "metadata", "sleep_policies"):
                     values = [new, old]
                     database.execute(f"UPDATE {table} SET user_id = ? WHERE user_id = ?", values)
+            if old in self._sleep_policies:
+                self._sleep_policies[new] = self._sleep_policies.pop(old)
             self._drop(old)
             self._remember(renamed)
         return renamed
@@ -322,7 +329,7 @@ def _transaction(database: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
             raise
 
 
-def _open(path: Path) -> tuple[sqlite3.Connection, list[Record]]:
+def _open(path: Path) -> tuple[sqlite3.Connection, list[Record], dict[str, SleepPolicy]]:
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         path.chmod(0o600)  # before SQLite, which gives the log beside it the same mode
@@ -332,9 +339,9 @@ def _open(path: Path) -> tuple[sqlite3.Connection, list[Record]]:
             )
             stack.callback(database.close)
             _migrate(database, path)
-            records = _read_records(database)
+            read = _read_records(database), _read_sleep_policies(database)
             stack.pop_all()
-            return database, records
+            return database, *read
     except (OSError, sqlite3.DatabaseError, msgspec.DecodeError) as error:
         raise SettingsError(
             f"The registry {path} cannot be read ({error}); it was left as it is: restore it from "
@@ -345,6 +352,11 @@ def _open(path: Path) -> tuple[sqlite3.Connection, list[Record]]:
 def _read_records(database: sqlite3.Connection) -> list[Record]:
     rows = database.execute(f"SELECT {', '.join(COLUMNS)} FROM instances").fetchall()
     return [_read(dict(zip(COLUMNS, row, strict=True)), Record) for row in rows]
+
+
+def _read_sleep_policies(database: sqlite3.Connection) -> dict[str, SleepPolicy]:
+    rows = database.execute("SELECT user_id, value FROM sleep_policies").fetchall()
+    return {user: msgspec.json.decode(value, type=SleepPolicy) for user, value in rows}
 
 
 def _migrate(database: sqlite3.Connection, path: Path) -> None:

@@ -287,6 +287,7 @@ class ActorSystem:
         if self.cluster is not None and not isinstance(request, GetHealth):
             self.cluster.check_begun()
         if self.cluster is not None and isinstance(request, UserRequest):
+            reply = self.cluster.keep(request, reply)
 
             def go_on() -> None:
                 try:

@@ -23,12 +23,11 @@ from pathlib import Path
 import msgspec
 
 from actors.backups.manifest import Manifest
+from actors.backups.policy import POLICY, read_policy, write_policy
 from actors.durable import remove, write_file
-from actors.layout import Layout, make_private_directory
+from actors.layout import Layout
 from bus.backup import Backup, PolicyChange
 from bus.errors import BackupError, NotFound
-
-POLICY = "policy.json"
 
 log = logging.getLogger(__name__)
 
@@ -141,11 +140,7 @@ class Catalogue:
 
     def put_policy(self, user_id: str, policy: PolicyChange) -> None:
         """Keep what was set for the user; raise :class:`BackupError`."""
-        try:
-            make_private_directory(self.folder(user_id))
-            write_file(self.folder(user_id) / POLICY, msgspec.json.encode(policy))
-        except OSError as error:
-            raise BackupError(f"The policy of {user_id} cannot be written: {error}") from error
+        write_policy(self.folder(user_id), policy)
         with self._lock:
             self._policies[user_id] = policy
 
@@ -188,7 +183,7 @@ class Catalogue:
             if entry is not None and entry.id == whole:
                 found[entry.id] = entry
         if POLICY in names:
-            self._policies[user_id] = _read_policy(folder / POLICY)
+            self._policies[user_id] = read_policy(folder)
         return found
 
 
@@ -209,11 +204,3 @@ def _read(path: Path) -> Entry | None:
     except (OSError, msgspec.DecodeError) as error:
         log.error("%s cannot be read: %s", path, error)
         return None
-
-
-def _read_policy(path: Path) -> PolicyChange:
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=PolicyChange)
-    except (OSError, msgspec.DecodeError) as error:
-        log.error("%s cannot be read, the settings hold instead: %s", path, error)
-        return PolicyChange()

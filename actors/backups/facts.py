@@ -50,6 +50,6 @@ class OwnerChanged:
 
     user_ids: tuple[str, ...]
     renamed: bool
-    """The first one is the second one now; else the only one was purged."""
+    """The first one is the second one now; else the only one was purged, or has come."""
     kept: bool = False
-    """The backups outlive the one who was purged."""
+    """The backups outlive the one who was purged, or are those of who has come."""

@@ -40,6 +40,7 @@ from bus.events import (
     Event,
     InstanceDeleted,
     InstanceRenamed,
+    StatusChanged,
 )
 from bus.requests import (
     ConfirmRestore,
@@ -370,6 +371,8 @@ def make_keeper(services: Services) -> Capability:
                 owner.tell(OwnerChanged(user_ids=(user_id, to), renamed=True))
             case InstanceDeleted(user_id=user_id, purge_at=None, backups_kept=kept):
                 owner.tell(OwnerChanged(user_ids=(user_id,), renamed=False, kept=kept))
+            case StatusChanged(user_id=user_id, old=None) if services.directory is not None:
+                owner.tell(OwnerChanged(user_ids=(user_id,), renamed=False, kept=True))
 
     return Capability(owner=owner, requests=REQUESTS, hear=hear, close=lambda: _close(owner))
 

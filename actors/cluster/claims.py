@@ -23,8 +23,10 @@ from actors.cluster.atlas import Atlas
 from actors.cluster.coordination import Coordination, Membership, SeenPlace
 from actors.cluster.directory import Place, State
 from actors.cluster.hands import Hands
+from actors.cluster.luggage import Luggage
 from actors.cluster.placing import claimed_by, held, mirrored, order_of, ours
 from actors.cluster.recovery import Recovery, RecoveryFailed
+from actors.data.particulars import Particulars
 from actors.records import Record
 from actors.replication.replicas import Replicas
 from actors.store import Store
@@ -48,6 +50,7 @@ class Claims:
         store: Store,
         replicas: Replicas,
         recovery: Recovery,
+        luggage: Luggage,
         member: Callable[[], Membership],
         *,
         address: str,
@@ -58,6 +61,7 @@ class Claims:
         self._store = store
         self._replicas = replicas
         self._recovery = recovery
+        self._luggage = luggage
         self._member = member
         self._address = address
 
@@ -232,6 +236,8 @@ class Claims:
         self._must(user_id, self._swap(user_id, seen, place, member))
         reason = f"It was placed on this host, {member.host}"
         hands.take(order_of(user_id, place, reason))
+        if record is not None:
+            self._luggage.pack_if_any(user_id)
 
     def _claim(
         self,
@@ -259,13 +265,16 @@ class Claims:
             resume = former.state is State.MOVING and former.wanted
             reason = "It is this host's again"
             hands.take(order_of(user_id, place, reason, resume=resume))
+            self._luggage.pack_if_any(user_id)
             return
         if record is not None:
             hands.let_go(user_id, "Another host has run it since")
+        particulars = self._luggage.unpack(user_id, place)
         if draft is not None:
-            hands.take(order_of(user_id, place, f"It has moved to this host, {member.host}", draft))
+            reason = f"It has moved to this host, {member.host}"
+            hands.take(order_of(user_id, place, reason, draft, particulars=particulars))
         else:
-            self._restore(user_id, claimed, member, hands)
+            self._restore(user_id, claimed, particulars, member, hands)
 
     def _received(self, user_id: str, seen: SeenPlace, member: Membership) -> str | None:
         """Return where the data are that were handed over: exactly those, before it is claimed.
@@ -285,7 +294,14 @@ class Claims:
             self._swap(user_id, seen, back, member)
             raise Unavailable(f"{user_id} was sent back to {place.source}: {failure}") from failure
 
-    def _restore(self, user_id: str, claimed: SeenPlace, member: Membership, hands: Hands) -> None:
+    def _restore(
+        self,
+        user_id: str,
+        claimed: SeenPlace,
+        particulars: Particulars | None,
+        member: Membership,
+        hands: Hands,
+    ) -> None:
         place, reason = claimed.place, f"It was restored on this host, {member.host}"
         draft = None
         if place.identity is not None or place.durable:
@@ -298,7 +314,7 @@ class Claims:
                     place, problem=str(failure), identity=place.identity or "unknown"
                 )
                 self._swap(user_id, claimed, place, member)
-        hands.take(order_of(user_id, place, reason, draft))
+        hands.take(order_of(user_id, place, reason, draft, particulars=particulars))
 
     def _may_claim(self, place: Place, member: Membership) -> bool:
         if place.host == "":

@@ -19,7 +19,9 @@ from actors.cluster.coordination import Membership
 from actors.cluster.directory import Directory, Host, Place, State
 from actors.cluster.etcd import Etcd
 from actors.cluster.fence import Fence
+from actors.cluster.gateway import Unreachable
 from actors.cluster.jobs import Jobs
+from actors.cluster.luggage import Luggage
 from actors.cluster.membership import Keeper, Told, grace
 from actors.cluster.mover import Moves, make_mover
 from actors.cluster.recovery import Recovery
@@ -36,7 +38,7 @@ from actors.replication.replicas import Replicas
 from actors.replication.rewind import Rewind
 from actors.services import Services
 from actors.store import Store
-from bus.answers import ErrorAnswer
+from bus.answers import Answer, ErrorAnswer
 from bus.errors import Conflict, PblmError, Unavailable
 from bus.events import (
     Event,
@@ -49,6 +51,9 @@ from bus.requests import (
     CloneInstance,
     ImportInstance,
     InitInstance,
+    PutBackupPolicy,
+    PutMetadata,
+    PutSleepPolicy,
     RenameInstance,
     UserRequest,
     VerifyReplica,
@@ -90,6 +95,7 @@ class Cluster:
         self._replica = ReplicaPlace(settings)
         rewind = Rewind(settings, layout, self._replica)
         self._recovery = Recovery(layout, rewind, self._replica)
+        self._luggage = Luggage(self._coordination, store, layout, self.member)
         self._claims = self._make_claims(settings.cluster_address)
         group, fence = open_group(layout.control), Fence()
         if group is not None:
@@ -106,6 +112,7 @@ class Cluster:
             self._store,
             self._replicas,
             self._recovery,
+            self._luggage,
             self.member,
             address=address,
         )
@@ -221,6 +228,29 @@ class Cluster:
 
         steward.acquire(request.user_id, new=new, then=then)
         return True
+
+    def keep(self, request: UserRequest, reply: Reply) -> Reply:
+        """Return what takes the answer: what goes with the user is told before the caller is."""
+        if not isinstance(request, PutMetadata | PutSleepPolicy | PutBackupPolicy):
+            return reply
+
+        def answered(answer: Answer) -> None:
+            if isinstance(answer, ErrorAnswer):
+                reply(answer)
+            else:
+                self._jobs.quick(lambda: reply(self._packed(request.user_id) or answer))
+
+        return answered
+
+    def _packed(self, user_id: str) -> ErrorAnswer | None:
+        try:
+            self._luggage.pack(user_id)
+        except PblmError as error:
+            return ErrorAnswer.of(error)
+        except Unreachable as error:
+            told = Unavailable(f"etcd does not answer: {error}", retry_after=2)
+            return ErrorAnswer.of(told)
+        return None
 
     def hear(self, event: Event) -> None:
         """Tell the other hosts what they must know of ours."""

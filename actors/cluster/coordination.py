@@ -12,7 +12,7 @@ from typing import Protocol
 
 import msgspec
 
-from actors.cluster.directory import Host, Place
+from actors.cluster.directory import Host, Kept, Place
 
 
 class Membership(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +35,13 @@ class SeenPlace(msgspec.Struct, frozen=True):
     """A place, and when it was last changed."""
 
     place: Place
+    revision: int
+
+
+class SeenKept(msgspec.Struct, frozen=True):
+    """What goes with a user, and when it was last changed."""
+
+    kept: Kept
     revision: int
 
 
@@ -108,7 +115,24 @@ class Coordination(Protocol):
     ) -> SeenPlace | None:
         """Have ``new`` in the place of what was ``seen``; None: that has not come true.
 
-        That is when somebody was faster, ``member`` is not there any more, or ``gone`` is.
+        That is when somebody was faster, ``member`` is not there any more, or ``gone`` is. A place
+        that is purged has nothing beside it any more.
+        """
+
+    def kept(self, user_id: str) -> SeenKept | None:
+        """What goes with the user, as it is."""
+
+    def keep(
+        self,
+        user_id: str,
+        new: Kept,
+        former: SeenKept | None,
+        seen: SeenPlace,
+        member: Membership,
+    ) -> bool:
+        """Have ``new`` go with the user, in the place of ``former``; False: it has not come true.
+
+        That is when somebody was faster, the place is not as ``seen``, or ``member`` is not there.
         """
 
     def hosts(self) -> Presence:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import msgspec
+
+from actors.data.particulars import NONE, Particulars
+from bus.errors import PblmError
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 
 class Host(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +86,42 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     deleted_at: datetime | None = None
     problem: str | None = None
     """Why it could not be restored: a person is needed."""
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """What goes with a user: the value beside ``users/<user>``, which has no lease either.
+
+    Each part is read by itself: one that a newer release writes otherwise does not hide the rest.
+    """
+
+    epoch: int
+    """That of the user's place when it was written."""
+    metadata: msgspec.Raw = msgspec.Raw(b"{}")
+    sleep: msgspec.Raw = msgspec.Raw(b"{}")
+    backups: msgspec.Raw = msgspec.Raw(b"{}")
+
+    @classmethod
+    def of(cls, what: Particulars, *, epoch: int) -> Kept:
+        """Return what is to be written."""
+        parts = {name: msgspec.Raw(msgspec.json.encode(getattr(what, name))) for name in PARTS}
+        return cls(epoch=epoch, **parts)
+
+    @property
+    def particulars(self) -> Particulars:
+        """Return what was written, as far as it can be read here."""
+        found = {name: _part(getattr(self, name), getattr(NONE, name)) for name in PARTS}
+        return Particulars(**found)
+
+
+PARTS = Particulars.__struct_fields__
+
+
+def _part(written: msgspec.Raw, none: T) -> T:
+    try:
+        return msgspec.json.decode(written, type=type(none))
+    except (msgspec.DecodeError, PblmError) as error:
+        log.error("what goes with a user cannot be read, and counts as not decided: %s", error)
+        return none
 
 
 class Directory(Protocol):

@@ -4,6 +4,7 @@
 
     /pblm/<cluster>/hosts/<host>   with the host's lease; its create_revision: the incarnation
     /pblm/<cluster>/users/<user>   without a lease
+    /pblm/<cluster>:kept/<user>    what goes with the user: nobody watches it, or reads all of it
 """
 
 from __future__ import annotations
@@ -22,10 +23,11 @@ from actors.cluster.coordination import (
     NameTaken,
     Presence,
     SeenHost,
+    SeenKept,
     SeenPlace,
     View,
 )
-from actors.cluster.directory import Host, Place
+from actors.cluster.directory import Host, Kept, Place, State
 from actors.cluster.gateway import Committed, Gateway, KeyValue, Range, Unreachable, encoded
 from bus.settings import Settings
 
@@ -142,13 +144,39 @@ class Etcd:
         ]
         if gone is not None:
             conditions.append(_created(self._host(gone), 0))
-        put = {"key": encoded(key), "value": _json(new)}
-        answer = self._call("kv/txn", _txn(conditions, [{"request_put": put}]), Committed)
+        steps = [_put(key, new)]
+        if new.state is State.PURGED:
+            steps.append(_deletion(self._kept(user_id)))
+        answer = self._call("kv/txn", _txn(conditions, steps), Committed)
         if answer.succeeded:
             return SeenPlace(new, answer.header.revision)
         found = self.read(user_id)
         # A former try of the very same call was carried out, and its answer lost.
         return found if found is not None and found.place == new and found != seen else None
+
+    def kept(self, user_id: str) -> SeenKept | None:
+        """See :class:`Coordination`."""
+        found = self._get(self._kept(user_id))
+        if found is None:
+            return None
+        return SeenKept(msgspec.json.decode(found.content, type=Kept), found.mod_revision)
+
+    def keep(
+        self,
+        user_id: str,
+        new: Kept,
+        former: SeenKept | None,
+        seen: SeenPlace,
+        member: Membership,
+    ) -> bool:
+        """See :class:`Coordination`. False as well when it has come true and nobody said so."""
+        key = self._kept(user_id)
+        conditions = [
+            _modified(key, 0 if former is None else former.revision),
+            _modified(self._user(user_id), seen.revision),
+            _created(self._host(member.host), member.incarnation),
+        ]
+        return self._transact(conditions, [_put(key, new)])
 
     def watch(self, revision: int, changed: Callable[[Change], None], silence: float) -> None:
         """See :class:`Coordination`."""
@@ -199,6 +227,9 @@ class Etcd:
     def _user(self, user_id: str) -> str:
         return f"{self._prefix}users/{user_id}"
 
+    def _kept(self, user_id: str) -> str:
+        return f"{self._prefix[:-1]}:kept/{user_id}"
+
 
 def _txn(conditions: list[Json], steps: list[Json]) -> Json:
     return {"compare": conditions, "success": steps}
@@ -211,6 +242,10 @@ def _created(key: str, revision: int) -> Json:
 
 def _modified(key: str, revision: int) -> Json:
     return {"key": encoded(key), "target": "MOD", "mod_revision": str(revision)}
+
+
+def _put(key: str, value: msgspec.Struct) -> Json:
+    return {"request_put": {"key": encoded(key), "value": _json(value)}}
 
 
 def _deletion(key: str) -> Json:

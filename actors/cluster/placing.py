@@ -7,6 +7,7 @@ import msgspec
 from actors.cluster.coordination import Membership
 from actors.cluster.directory import Place, State
 from actors.data.orders import TakeUser
+from actors.data.particulars import Particulars
 from actors.records import Record
 from bus.states import Desired, Status
 
@@ -61,7 +62,13 @@ def held(place: Place, member: Membership) -> bool:
 
 
 def order_of(
-    user_id: str, place: Place, reason: str, draft: str | None = None, *, resume: bool = False
+    user_id: str,
+    place: Place,
+    reason: str,
+    draft: str | None = None,
+    *,
+    particulars: Particulars | None = None,
+    resume: bool = False,
 ) -> TakeUser:
     """Return what has the user's actor know of the place."""
     return TakeUser(
@@ -77,4 +84,5 @@ def order_of(
         wanted=place.wanted,
         resume=resume,
         deleted_at=place.deleted_at,
+        particulars=particulars,
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from actors.data.particulars import Particulars
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
@@ -67,6 +69,8 @@ class TakeUser(Order):
     resume: bool = False
     """Somebody stopped for a move that came to nothing is to run again."""
     deleted_at: datetime | None = None
+    particulars: Particulars | None = None
+    """What goes with somebody who is not known yet; None: nothing does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from actors.data import belongings
 from actors.data.orders import AdoptData, Disown, TakeUser
 from actors.data.ownership import finish_rename
+from actors.data.particulars import put_particulars
 from actors.facts import Cloned, Reply
 from actors.services import Services
 from actors.status import StatusKeeper
@@ -119,6 +120,8 @@ def take_in(order: TakeUser, services: Services) -> InstanceAnswer:
     """See :class:`TakeUser`. Nobody else may know of the user at the time."""
     if order.draft is not None:
         belongings.bring_in(Path(order.draft), services.layout, order.user_id)
+    if order.particulars is not None:  # before anybody can ask for them
+        put_particulars(order.user_id, order.particulars, services.store, services.layout)
     keeper = StatusKeeper(order.user_id, services)
     keeper.enter(
         Status.STOPPED,

@@ -19,13 +19,14 @@ from actors.telling import tell
 from actors.traffic import Traffic, held_by, io_counters, traffic
 from bus.answers import Answer, ErrorAnswer, SleepAnswer
 from bus.errors import InternalError, NotFound, PblmError
-from bus.events import Event, InstanceDeleted, InstanceRenamed, StatusChanged
+from bus.events import Event, StatusChanged
 from bus.requests import GetSleep, PutSleepPolicy, SleepInstance
 from bus.sleep import SleepPolicy
 from bus.states import Status
 
 SHORTEST_LOOK, LONGEST_LOOK = 0.25, 5.0
 """Seconds between two looks; in between, a quarter of the shortest idle time of all users."""
+NOTHING_DECIDED = SleepPolicy()
 
 log = logging.getLogger(__name__)
 
@@ -53,12 +54,11 @@ class Heard:
 
 
 class Sleeper(pykka.ThreadingActor):
-    """Owns the policies, and what is known of each running instance's idleness."""
+    """Owns what is known of each running instance's idleness; the policies are in the registry."""
 
     def __init__(self, services: Services) -> None:
         super().__init__()
         self._services = services
-        self._policies = services.store.sleep_policies()
         self._idle: dict[str, Idleness] = {}
         self._looked = services.clock.monotonic()
 
@@ -81,7 +81,6 @@ class Sleeper(pykka.ThreadingActor):
             case Asked(request=PutSleepPolicy(user_id=user_id, policy=policy), reply=reply):
                 self._check_known(user_id)
                 self._services.store.put_sleep_policy(user_id, policy)
-                self._policies[user_id] = policy
                 reply(self._answer(user_id))
             case LookDue():
                 self._look()
@@ -94,15 +93,10 @@ class Sleeper(pykka.ThreadingActor):
                 log.error("sleeper: not understood: %r", message)
 
     def _hear(self, event: Event) -> None:
-        match event:
-            case StatusChanged(user_id=user_id, status=status):
-                self._idle.pop(user_id, None)
-                if status is Status.RUNNING:
-                    self._idle[user_id] = Idleness(self._services.clock.monotonic())
-            case InstanceRenamed(user_id=user_id, to=to) if user_id in self._policies:
-                self._policies[to] = self._policies.pop(user_id)
-            case InstanceDeleted(user_id=user_id, purge_at=None):
-                self._policies.pop(user_id, None)
+        if isinstance(event, StatusChanged):
+            self._idle.pop(event.user_id, None)
+            if event.status is Status.RUNNING:
+                self._idle[event.user_id] = Idleness(self._services.clock.monotonic())
 
     def _look(self) -> None:
         """Have it looked, if there is anybody who may sleep."""
@@ -151,7 +145,7 @@ class Sleeper(pykka.ThreadingActor):
 
     def _candidates(self) -> list[Record]:
         if self._services.settings.idle_timeout is None and not any(
-            policy.idle_timeout for policy in self._policies.values()
+            policy.idle_timeout for policy in self._services.store.sleep_policies()
         ):
             return []
         return [
@@ -161,13 +155,15 @@ class Sleeper(pykka.ThreadingActor):
         ]
 
     def _timeout(self, user_id: str) -> float | None:
-        policy = self._policies.get(user_id)
-        own = None if policy is None else policy.idle_timeout
+        own = self._policy(user_id).idle_timeout
         return self._services.settings.idle_timeout if own is None else own
+
+    def _policy(self, user_id: str) -> SleepPolicy:
+        return self._services.store.sleep_policy(user_id) or NOTHING_DECIDED
 
     def _refusal(self, user_id: str) -> str | None:
         """Why the user's instance is not put to sleep, whatever its idleness."""
-        policy = self._policies.get(user_id, SleepPolicy())
+        policy = self._policy(user_id)
         if self._timeout(user_id) is None:
             return "Nobody is put to sleep: set PB_IDLE_TIMEOUT, or the user's idle_timeout"
         if policy.pinned:
@@ -185,7 +181,7 @@ class Sleeper(pykka.ThreadingActor):
         if running and idleness is not None:
             idle = round(self._services.clock.monotonic() - idleness.since, 1)
         return SleepAnswer(
-            policy=self._policies.get(user_id, SleepPolicy()),
+            policy=self._policy(user_id),
             status=record.status,
             idle_timeout=self._timeout(user_id),
             idle_seconds=idle,
@@ -209,7 +205,7 @@ class Sleeper(pykka.ThreadingActor):
         return record
 
     def _look_later(self) -> None:
-        times = [policy.idle_timeout for policy in self._policies.values()]
+        times = [policy.idle_timeout for policy in self._services.store.sleep_policies()]
         times.append(self._services.settings.idle_timeout)
         shortest = min((time for time in times if time is not None), default=math.inf)
         delay = min(LONGEST_LOOK, max(SHORTEST_LOOK, shortest / 4))

@@ -9,8 +9,17 @@ import msgspec
 
 from actors.cluster.atlas import Atlas
 from actors.cluster.claims import Claims
-from actors.cluster.coordination import Change, Membership, Presence, SeenHost, SeenPlace, View
-from actors.cluster.directory import Host, Place
+from actors.cluster.coordination import (
+    Change,
+    Membership,
+    Presence,
+    SeenHost,
+    SeenKept,
+    SeenPlace,
+    View,
+)
+from actors.cluster.directory import Host, Kept, Place, State
+from actors.cluster.luggage import Luggage
 from actors.cluster.recovery import Recovery
 from actors.data.orders import TakeUser
 from actors.layout import Layout
@@ -31,6 +40,7 @@ class Paper:
 
     def __init__(self) -> None:
         self.places: dict[str, SeenPlace] = {}
+        self.beside: dict[str, SeenKept] = {}
         self.present: dict[str, SeenHost] = {"h1": SeenHost(entry(), ME.incarnation)}
         self.before_swap: list[Callable[[], object]] = []
         """Each is called once, just before a swap: what happens between a read and it."""
@@ -62,7 +72,28 @@ class Paper:
             self.before_swap.pop(0)()
         if self.places.get(user_id) != seen or gone in self.present:
             return None
+        if new.state is State.PURGED:
+            self.beside.pop(user_id, None)
         return self.put(user_id, new)
+
+    def kept(self, user_id: str) -> SeenKept | None:
+        return self.beside.get(user_id)
+
+    def keep(
+        self,
+        user_id: str,
+        new: Kept,
+        former: SeenKept | None,
+        seen: SeenPlace,
+        member: Membership,
+    ) -> bool:
+        if self.before_swap:
+            self.before_swap.pop(0)()
+        if (self.beside.get(user_id), self.places.get(user_id)) != (former, seen):
+            return False
+        self.revision += 1
+        self.beside[user_id] = SeenKept(new, self.revision)
+        return True
 
     def view(self) -> View:
         return View(self.revision, dict(self.present), dict(self.places))
@@ -131,12 +162,14 @@ class Desk:
         self.store = Store(path / "registry.db")
         self.replicas = PaperReplicas(settings, layout)
         replica = ReplicaPlace(settings)
+        self.luggage = Luggage(self.paper, self.store, layout, lambda: ME)
         self.claims = Claims(
             self.paper,
             self.atlas,
             self.store,
             self.replicas,
             Recovery(layout, Rewind(settings, layout, replica), replica),
+            self.luggage,
             lambda: ME,
             address="127.0.0.1",
         )

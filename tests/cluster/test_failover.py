@@ -32,6 +32,9 @@ def test_a_lost_hosts_users_run_elsewhere_and_idle_ones_on_request(fleet: Fleet)
     alice = Rows(h1.api.run(name))
     h1.api.run(idle)
     h1.api.stop(idle)
+    for user in (name, idle):
+        told = h2.api.call("PUT", f"/api/users/{user}/metadata", json={"plan": user})
+        assert told.status_code == 200, told.text
     alice.write(20)
     eventually(lambda: copied(fleet.replica, name) == 20, "the rows are in the replica")
     h1.kill()
@@ -40,6 +43,9 @@ def test_a_lost_hosts_users_run_elsewhere_and_idle_ones_on_request(fleet: Fleet)
     assert numbers_at(place) == list(range(1, 21))
     assert fleet.place(idle).state is State.STOPPED
     assert fleet.place(idle).host == "h1"
+    for user in (idle, name):
+        told = h2.api.call("GET", f"/api/users/{user}/metadata").json()
+        assert told["metadata"] == {"plan": user}
     h2.api.run(idle)
     assert fleet.place(idle).host in ("h2", "h3")
     h1.start()

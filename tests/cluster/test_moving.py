@@ -59,6 +59,31 @@ def test_nothing_that_was_acknowledged_is_lost_by_a_move(fleet: Fleet) -> None:
     assert {ack.number for ack in client.acks} <= found
 
 
+def test_what_was_decided_about_a_user_moves_too(fleet: Fleet) -> None:
+    """Metadata and both policies are there when it is, whichever host is asked, and back again."""
+    h1, h2 = fleet.hosts["h1"], fleet.hosts["h2"]
+    path = f"/api/users/{(erin := fleet.named('h1', 'erin'))}"
+    h1.api.run(erin)
+    puts = {
+        "metadata": {"plan": "gold"},
+        "sleep": {"pinned": True},
+        "backup_policy": {"keep_last": 9},
+    }
+    for what, value in puts.items():
+        answer = h2.api.call("PUT", f"{path}/{what}", json=value)
+        assert answer.status_code == 200, answer.text
+    for source, target in ((h1, h2), (h2, h1)):
+        name = target.settings.cluster_host
+        ask(source, MoveInstance(user_id=erin, host=name), PlaceAnswer)
+        for asked in (h1, h2):
+            assert asked.api.call("GET", f"{path}/metadata").json()["metadata"] == {"plan": "gold"}
+            assert asked.api.call("GET", f"{path}/sleep").json()["policy"]["pinned"]
+            backups = asked.api.call("GET", f"{path}/backups").json()
+            assert backups["policy"]["keep_last"] == 9
+        assert target.api.call("PUT", f"{path}/metadata", json={}).status_code == 200
+        assert target.api.call("PUT", f"{path}/metadata", json={"plan": "gold"}).status_code == 200
+
+
 def test_a_drained_host_has_nobody(fleet: Fleet) -> None:
     """Those who run go on elsewhere, those who stand still go too; then it takes some again."""
     h1 = fleet.hosts["h1"]

@@ -1,0 +1,83 @@
+"""Luggage: has a user's particulars go with the user, through what the hosts agree by.
+
+They lie beside the user's place (:class:`Kept`), and are written under the place that was read and
+the membership that this host has. So what is acknowledged is found by whoever claims the user next,
+and what a host writes that was outlived is refused. Here they are in the registry, where they are
+read: an owner's are never older than what lies beside the place.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from actors.cluster.coordination import Coordination, Membership, SeenKept
+from actors.cluster.directory import Kept, Place
+from actors.cluster.gateway import Unreachable
+from actors.cluster.placing import ours
+from actors.data.particulars import NONE, Particulars, particulars_of
+from actors.layout import Layout
+from actors.store import Store
+from bus.errors import PblmError, Unavailable
+
+TRIES = 5
+"""So often it is written when the place, or what lies beside it, was changed in between."""
+
+log = logging.getLogger(__name__)
+
+
+class Luggage:
+    """Used from threads that may wait."""
+
+    def __init__(
+        self,
+        coordination: Coordination,
+        store: Store,
+        layout: Layout,
+        member: Callable[[], Membership],
+    ) -> None:
+        """``member`` is this host's membership; it raises :class:`Unavailable` when it has none."""
+        self._coordination = coordination
+        self._store = store
+        self._layout = layout
+        self._member = member
+
+    def pack(self, user_id: str) -> None:
+        """Have what this host keeps of one of its users lie beside the place.
+
+        Raises :class:`Unavailable` when the user is not its own, or too much happens.
+        """
+        for _ in range(TRIES):
+            member, seen = self._member(), self._coordination.read(user_id)
+            record = self._store.get(user_id)
+            if record is None or seen is None or not ours(seen.place, member, record):
+                raise Unavailable(f"{user_id} is not on this host any more", retry_after=1)
+            former = self._coordination.kept(user_id)
+            here = self._here(user_id)  # read after that: who writes it later finds us out
+            if here == (_of(former, seen.place) or NONE):
+                return
+            kept = Kept.of(here, epoch=seen.place.epoch)
+            if self._coordination.keep(user_id, kept, former, seen, member):
+                return
+        raise Unavailable(f"The place of {user_id} changes all the time", retry_after=1)
+
+    def pack_if_any(self, user_id: str) -> None:
+        """Likewise, of somebody who came with a registry: nobody waits for it, and none is lost."""
+        if self._here(user_id) == NONE:
+            return
+        try:
+            self.pack(user_id)
+        except (PblmError, Unreachable) as error:
+            log.warning("%s: its particulars are not told: %s", user_id, error)
+
+    def unpack(self, user_id: str, place: Place) -> Particulars | None:
+        """Return what goes with a user who was claimed just now; None: nothing was ever packed."""
+        return _of(self._coordination.kept(user_id), place)
+
+    def _here(self, user_id: str) -> Particulars:
+        return particulars_of(user_id, self._store, self._layout)
+
+
+def _of(seen: SeenKept | None, place: Place) -> Particulars | None:
+    """Return what was packed; what is older than the user was somebody else's of that name."""
+    return None if seen is None or seen.kept.epoch < place.born else seen.kept.particulars
