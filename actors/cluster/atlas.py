@@ -160,7 +160,7 @@ class Atlas:
             try:
                 if boottime() - loaded_at >= RELOAD:
                     began = boottime()
-                    self._load(self._coordination.view())
+                    self.know(self._coordination.view())
                     loaded_at = began
                 self._coordination.watch(self._revision, self._hear, SILENCE)
             except Compacted:
@@ -173,7 +173,8 @@ class Atlas:
                 loaded_at = -RELOAD
                 self._closed.wait(RESPITE)
 
-    def _load(self, view: View) -> None:
+    def know(self, view: View) -> None:
+        """Know everything, but for what was heard after that moment."""
         with self._lock:
             self._set_hosts(view.hosts)
             newer = {

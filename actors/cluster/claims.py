@@ -127,20 +127,22 @@ class Claims:
             raise ProcessError(f"Process error: {why}", cause=Cause.NOT_OWNER)
 
     def mirror(self, user_id: str, hands: Hands) -> None:
-        """Tell what has become of one of ours."""
-        member, seen = self._member(), self._coordination.read(user_id)
-        record = self._store.get(user_id)
-        if record is None:
-            return
-        if seen is None or seen.place.state is State.PURGED:
-            if record.incarnation is None:  # a clone, an import, or somebody's new name
-                self._found(user_id, seen, record, member, hands)
-            return
-        if not ours(seen.place, member, record):
-            return
-        place = mirrored(seen.place, record)
-        if place != seen.place:
-            self._swap(user_id, seen, place, member)
+        """Tell what has become of one of ours; nothing is to be told of anybody else."""
+        for _ in range(TRIES):
+            member, seen = self._member(), self._coordination.read(user_id)
+            record = self._store.get(user_id)
+            if record is None:
+                return
+            if seen is None or seen.place.state is State.PURGED:
+                if record.incarnation is None:  # a clone, an import, or somebody's new name
+                    self._found(user_id, seen, record, member, hands)
+                return
+            if not ours(seen.place, member, record):
+                return
+            place = mirrored(seen.place, record)
+            if place == seen.place or self._swap(user_id, seen, place, member) is not None:
+                return
+        raise _busy(user_id)
 
     def purge(self, user_id: str) -> None:
         """Tell that there is nothing of the user any more; the epoch stays."""
@@ -210,7 +212,7 @@ class Claims:
             found = self._swap(user_id, seen, change(seen.place), member)
             if found is not None:
                 return found.place
-        raise Unavailable(f"The place of {user_id} changes all the time", retry_after=1)
+        raise _busy(user_id)
 
     def _found(
         self,
@@ -257,12 +259,14 @@ class Claims:
         )
         handed = former.host == "" and not local
         draft = self._received(user_id, seen, member) if handed else None
+        resume = local and former.state is State.MOVING and former.wanted
         place = claimed_by(former, member)
+        if local and record is not None and not resume:
+            place = mirrored(place, record)  # what could not be told before, is told now
         gone = former.host if former.host not in ("", member.host) else None
         claimed = self._must(user_id, self._swap(user_id, seen, place, member, gone=gone))
         log.info("%s: claimed, epoch %d, after %s", user_id, place.epoch, former.host or "a move")
         if local:
-            resume = former.state is State.MOVING and former.wanted
             reason = "It is this host's again"
             hands.take(order_of(user_id, place, reason, resume=resume))
             self._luggage.pack_if_any(user_id)
@@ -347,3 +351,7 @@ class Claims:
             why = f"The place of {user_id} has changed meanwhile, or this host is not a member"
             raise Unavailable(why, retry_after=1)
         return seen
+
+
+def _busy(user_id: str) -> Unavailable:
+    return Unavailable(f"The place of {user_id} changes all the time", retry_after=1)

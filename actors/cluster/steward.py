@@ -16,6 +16,7 @@ from actors.cluster.atlas import Atlas
 from actors.cluster.claims import Claims
 from actors.cluster.coordination import Coordination, Membership
 from actors.cluster.directory import Place, State
+from actors.cluster.duties import Duties
 from actors.cluster.gateway import Unreachable
 from actors.cluster.hands import EarlyHands, Hands, LiveHands, end_all
 from actors.cluster.jobs import Jobs
@@ -26,7 +27,7 @@ from actors.data.swap import finish_swaps
 from actors.records import Record
 from actors.services import Services
 from bus.answers import Answer, ErrorAnswer
-from bus.errors import PblmError, Unavailable
+from bus.errors import InternalError, PblmError, Unavailable
 from bus.requests import InitInstance
 from bus.states import Desired
 
@@ -62,6 +63,7 @@ class Steward:
         self._member = member
         self._recover = recover
         self._hands: Hands = EarlyHands(services)
+        self._duties = Duties(jobs)
         self._settled_for: int | None = None
         self._missing: dict[str, float] = {}
         self._purged: set[str] = set()
@@ -105,31 +107,33 @@ class Steward:
         """Have the user here, if it can be, and call ``then``."""
 
         def work() -> None:
-            try:
-                taken = self._claims.acquire(user_id, self._hands, new=new)
-            except PblmError as error:
-                then(error)
-            except Unreachable as error:
-                then(Unavailable(f"etcd does not answer: {error}", retry_after=2))
-            else:
-                place = self._atlas.place(user_id)
-                where = place.host if place else "another host"
-                elsewhere = Unavailable(f"{user_id} is on {where}", retry_after=1)
-                then(None if taken else elsewhere)
+            then(self._acquired(user_id, new=new))
 
         if not self._jobs.once(user_id, work):
             then(Unavailable(f"{user_id} is being brought to this host", retry_after=1))
 
+    def _acquired(self, user_id: str, *, new: bool) -> PblmError | None:
+        """Have the user here; return what stands in the way of that."""
+        try:
+            if self._claims.acquire(user_id, self._hands, new=new):
+                return None
+        except PblmError as error:
+            return error
+        except Unreachable as error:
+            return Unavailable(f"etcd does not answer: {error}", retry_after=2)
+        except Exception as bug:
+            log.exception("%s: a bug", user_id)
+            return InternalError(f"{user_id} could not be brought to this host by a bug: {bug!r}")
+        place = self._atlas.place(user_id)
+        where = place.host if place else "another host"
+        return Unavailable(f"{user_id} is on {where}", retry_after=1)
+
     def mirror(self, user_id: str) -> None:
-        """Tell the others what has become of the user; soon, and again when that fails."""
-
-        def work() -> None:
-            try:
-                self._claims.mirror(user_id, self._hands)
-            except (PblmError, Unreachable) as error:
-                log.debug("%s: not told: %s", user_id, error)
-
-        self._jobs.quick(work)
+        """Tell the others what has become of the user."""
+        self._duties.owe(
+            f"{user_id}: what has become of it",
+            lambda: self._claims.mirror(user_id, self._hands),
+        )
 
     def purge(self, user_id: str) -> None:
         """Tell the others that there is nothing of the user any more."""
@@ -149,13 +153,14 @@ class Steward:
             self._again.wait(LOOK)
             self._again.clear()
             try:
-                self._step()
+                self.step()
             except (Unreachable, PblmError) as error:
                 log.debug("steward: %s", error)
             except Exception:
                 log.exception("steward: a bug")
 
-    def _step(self) -> None:
+    def step(self) -> None:
+        """Look once, and do what is to be done."""
         member = self._member()
         if member is None or not self._atlas.wait_loaded(0) or self._closed:
             return

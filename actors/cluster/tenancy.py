@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
@@ -21,6 +22,8 @@ LOOK = 0.1
 """Seconds between two looks whether the replica has its base."""
 PATIENCE = 300.0
 """Seconds that the first copy of a database may take: 1 GiB at 4 MiB/s."""
+
+log = logging.getLogger(__name__)
 
 
 class Tenancy:
@@ -70,6 +73,10 @@ class Tenancy:
                 return
             except Unreachable:
                 finished = False
+            except Exception as bug:
+                log.exception("%s: a bug", record.user_id)
+                done(ProcessError(f"Process error: by a bug: {bug!r}", cause=Cause.NOT_OWNER))
+                return
             if finished:
                 done(None)
             else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import SimpleQueue
@@ -108,6 +108,8 @@ class House:
         self.owners: dict[str, pykka.ActorRef[InstanceActor]] = {}
         """Each user's latest actor."""
         self.tenancy: Tenancy | None = None
+        self.hear: Callable[[Event], None] = lambda event: None
+        """Is told every event, as a capability is."""
         self.open()
 
     def open(self) -> None:
@@ -163,6 +165,11 @@ class House:
         self.clock = FakeClock()
         self.clock.advance(passed)
         self.store = Store(self.layout.registry)
+        self.open()
+
+    def reopen(self) -> None:
+        """Begin with other parts; nothing has happened yet."""
+        self._stop_actors()
         self.open()
 
     def close(self) -> None:
@@ -319,6 +326,7 @@ class House:
 
     def _publish(self, event: Event) -> None:
         self.events.append(event)
+        self.hear(event)
         if not isinstance(event, StatusChanged):
             self.replaced.put(event)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from actors.cluster.coordination import (
     View,
 )
 from actors.cluster.directory import Host, Kept, Place, State
+from actors.cluster.gateway import Unreachable
 from actors.cluster.luggage import Luggage
 from actors.cluster.recovery import Recovery
 from actors.data.orders import TakeUser
@@ -44,7 +46,18 @@ class Paper:
         self.present: dict[str, SeenHost] = {"h1": SeenHost(entry(), ME.incarnation)}
         self.before_swap: list[Callable[[], object]] = []
         """Each is called once, just before a swap: what happens between a read and it."""
+        self.away = False
+        """It does not answer."""
         self.revision = ME.incarnation
+        self._lock = threading.Lock()
+
+    def come(self, member: Membership) -> None:
+        """Have a host be there."""
+        self.present[member.host] = SeenHost(entry(), member.incarnation)
+
+    def lose(self, host: str) -> None:
+        """Have a host be gone."""
+        self.present.pop(host)
 
     def put(self, user_id: str, place: Place) -> SeenPlace:
         """Have the place be so."""
@@ -57,6 +70,7 @@ class Paper:
         self.put(user_id, msgspec.structs.replace(self.places[user_id].place, **fields))
 
     def read(self, user_id: str) -> SeenPlace | None:
+        self._answer()
         return self.places.get(user_id)
 
     def swap(
@@ -70,11 +84,19 @@ class Paper:
     ) -> SeenPlace | None:
         if self.before_swap:
             self.before_swap.pop(0)()
-        if self.places.get(user_id) != seen or gone in self.present:
-            return None
-        if new.state is State.PURGED:
-            self.beside.pop(user_id, None)
-        return self.put(user_id, new)
+        self._answer()
+        with self._lock:
+            there = self.present.get(member.host)
+            is_member = there is not None and there.incarnation == member.incarnation
+            if not is_member or self.places.get(user_id) != seen or gone in self.present:
+                return None
+            if new.state is State.PURGED:
+                self.beside.pop(user_id, None)
+            return self.put(user_id, new)
+
+    def _answer(self) -> None:
+        if self.away:
+            raise Unreachable("it is away")
 
     def kept(self, user_id: str) -> SeenKept | None:
         return self.beside.get(user_id)
@@ -99,6 +121,7 @@ class Paper:
         return View(self.revision, dict(self.present), dict(self.places))
 
     def hosts(self) -> Presence:
+        self._answer()
         return Presence(self.revision, dict(self.present))
 
     def watch(self, revision: int, changed: Callable[[Change], None], silence: float) -> None:
@@ -151,15 +174,15 @@ class PaperHands:
 
 
 class Desk:
-    """One host's claims, on paper; the registry is a real one."""
+    """One host's claims, on paper; the registry is a real one, made unless there is one."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, store: Store | None = None, paper: Paper | None = None) -> None:
         settings = Settings(user_dbs_path=path, replica_url=str(path / "replica"))
         layout = Layout(root=path, control=path / ".pblm")
-        self.paper, self.at = Paper(), 0.0
+        self.paper, self.at = paper or Paper(), 0.0
         self.atlas = Atlas("h1", self.paper, grace=GRACE, now=lambda: self.at)
         self.atlas.learn_hosts(self.paper.hosts())
-        self.store = Store(path / "registry.db")
+        self.store = store or Store(path / "registry.db")
         self.replicas = PaperReplicas(settings, layout)
         replica = ReplicaPlace(settings)
         self.luggage = Luggage(self.paper, self.store, layout, lambda: ME)

@@ -44,7 +44,7 @@ def test_a_hashed_label_leads_to_its_user(agreed: Etcd) -> None:
     first, second = ("A" * 40, "B" * 40)
     atlas = Atlas("h1", agreed, grace=0.0)
     agreed.swap(first, None, place(member), member)
-    atlas._load(agreed.view())
+    atlas.know(agreed.view())
     agreed.swap(second, None, place(member), member)
     atlas.read(second)
     assert [atlas.labelled(label_of(user)) for user in (first, second)] == [first, second]

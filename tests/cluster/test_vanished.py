@@ -128,7 +128,7 @@ def read(house: Paperhouse) -> None:
 def loaded(house: Paperhouse) -> None:
     """Everything is read again."""
     house.engine.vanish()
-    house.atlas._load(house.engine.view())
+    house.atlas.know(house.engine.view())
 
 
 def joined_by_another(house: Paperhouse) -> None:
