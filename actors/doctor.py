@@ -28,6 +28,8 @@ OLDEST_VERSION = (0, 23)
 """Older ones answer another API, and exit with status 0 when they cannot start."""
 GOOD_VERSION = (0, 40)
 """From here on a failed start has an exit status."""
+ANSWER = 2.0
+"""Seconds that a member of etcd gets to say how it is."""
 NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "ceph"})
 
 
@@ -202,6 +204,28 @@ def _limits(settings: Settings, instances: int) -> Finding:
     return Finding(name="limits", level=Level.WARNING, what=what, fix=fix)
 
 
+def _etcd(settings: Settings, instances: int) -> Finding:
+    if not settings.cluster_etcd:
+        return Finding(name="etcd", level=Level.OK, what="there is one host: none is needed")
+    from actors.cluster.gateway import Gateway  # loaded by no host that is alone
+    from actors.cluster.releases import warnings
+
+    gateway = Gateway(settings)
+    versions = gateway.versions(ANSWER)
+    gateway.close()
+    silent = [url for url in settings.cluster_etcd if url not in versions]
+    if 2 * len(silent) >= len(settings.cluster_etcd):
+        fix = "start it, or set PB_CLUSTER_ETCD to where it is: without most members no host runs"
+        what = f"{', '.join(silent)} does not answer"
+        return Finding(name="etcd", level=Level.ERROR, what=what, fix=fix)
+    old = "; ".join(warnings(versions))
+    if old or silent:
+        what = old or f"{', '.join(silent)} does not answer"
+        fix = "take 3.5.13 or newer, one member after the other" if old else "start it"
+        return Finding(name="etcd", level=Level.WARNING, what=what, fix=fix)
+    return Finding(name="etcd", level=Level.OK, what=f"{len(versions)} members answer")
+
+
 CHECKS: tuple[Callable[[Settings, int], Finding], ...] = (
     _binary,
     _permissions,
@@ -213,6 +237,7 @@ CHECKS: tuple[Callable[[Settings, int], Finding], ...] = (
     _inotify,
     _ports,
     _clock,
+    _etcd,
 )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from actors.clock import boottime
 from actors.cluster.coordination import (
@@ -58,6 +58,7 @@ class Atlas:
         self._hashed = Hashed()
         self._missed: dict[str, float] = {}
         self._listeners: list[Callable[[], None]] = []
+        self._warnings: list[str] = []
         self._revision = 0
         self._loaded = threading.Event()
         self._closed = threading.Event()
@@ -86,6 +87,10 @@ class Atlas:
         """See :class:`Directory`."""
         with self._lock:
             return {user: seen.place for user, seen in self._places.items()}
+
+    def warnings(self) -> Sequence[str]:
+        """See :class:`Directory`."""
+        return self._warnings
 
     def labelled(self, label: str) -> str | None:
         """See :class:`Directory`."""
@@ -162,6 +167,7 @@ class Atlas:
                     began = boottime()
                     self.know(self._coordination.view())
                     loaded_at = began
+                    self._heed(self._coordination.warnings())
                 self._coordination.watch(self._revision, self._hear, SILENCE)
             except Compacted:
                 loaded_at = -RELOAD
@@ -172,6 +178,12 @@ class Atlas:
                 log.exception("atlas: a bug")
                 loaded_at = -RELOAD
                 self._closed.wait(RESPITE)
+
+    def _heed(self, warnings: list[str]) -> None:
+        for warning in warnings:
+            if warning not in self._warnings:
+                log.warning(warning)
+        self._warnings = warnings
 
     def know(self, view: View) -> None:
         """Know everything, but for what was heard after that moment."""

@@ -145,5 +145,8 @@ class Coordination(Protocol):
         change: whoever watches asks again then. Or by :class:`Compacted`.
         """
 
+    def warnings(self) -> list[str]:
+        """What an operator should know of the engine; of those of its members that answer."""
+
     def close(self) -> None:
         """Close what is open."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol, TypeVar
@@ -138,6 +138,9 @@ class Directory(Protocol):
 
     def places(self) -> Mapping[str, Place]:
         """All of them."""
+
+    def warnings(self) -> Sequence[str]:
+        """What an operator should know of what the hosts agree by."""
 
     def labelled(self, label: str) -> str | None:
         """The user with that hashed label, or None."""

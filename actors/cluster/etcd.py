@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from actors.cluster import gateway
+from actors.cluster import gateway, releases
 from actors.cluster.coordination import (
     Change,
     Compacted,
@@ -33,6 +33,8 @@ from bus.settings import Settings
 
 PATIENCE = 5.0
 """Seconds that a member may take for an answer; longer than an election of etcd's takes (1 s)."""
+GLANCE = 1.0
+"""Seconds that a member may take to say which etcd it is."""
 PAGE = 5_000
 """Places that are read at a time: an answer of about 2 MiB."""
 
@@ -186,18 +188,26 @@ class Etcd:
             for told in member.stream("watch", {"create_request": create}, silence):
                 if told.canceled:
                     raise Compacted("what the watch begins with is compacted")
-                for event in told.events:
-                    changed(self._change(event))
+                for change in map(self._change, told.events):
+                    if change is not None:
+                        changed(change)
         except Unreachable:
             self._gateway.avoid(member)  # it may be silent because nobody tells it anything
             raise
 
-    def _change(self, event: gateway.Event) -> Change:
+    def _change(self, event: gateway.Event) -> Change | None:
+        """Return what it tells; None: nothing, as we remove no place and have no other keys."""
         key = event.kv
         kind, _, name = key.name.removeprefix(self._prefix).partition("/")
         gone = event.type == gateway.DELETE
+        if kind not in ("hosts", "users") or (gone and kind == "users"):
+            return None
         seen = None if gone else _seen(key) if kind == "users" else _seen_host(key)
         return Change(revision=key.mod_revision, name=name, seen=seen)
+
+    def warnings(self) -> list[str]:
+        """See :class:`Coordination`."""
+        return list(releases.warnings(self._gateway.versions(GLANCE)))
 
     def close(self) -> None:
         """See :class:`Coordination`."""

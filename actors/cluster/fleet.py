@@ -91,6 +91,7 @@ class FleetReads:
             users=len(places),
             states=dict(Counter(str(place.state) for place in places.values())),
             problems=problems,
+            warnings=list(self._directory.warnings()),
         )
 
     def _hears(self, host: str) -> bool:

@@ -71,6 +71,12 @@ class Committed(msgspec.Struct, frozen=True):
     succeeded: bool = False
 
 
+class Status(msgspec.Struct, frozen=True):
+    """How a member is."""
+
+    version: str
+
+
 class Granted(msgspec.Struct, frozen=True):
     """A lease."""
 
@@ -260,6 +266,14 @@ class Gateway:
                 self.prefer(member)
                 return found
         raise Unreachable("; ".join(problems))
+
+    def versions(self, timeout: float) -> dict[str, str]:
+        """Return which etcd each member is, of those that answer within ``timeout`` seconds."""
+        found = {}
+        for member in self.members:
+            with contextlib.suppress(Unreachable):
+                found[member.url] = member.call("maintenance/status", {}, Status, timeout).version
+        return found
 
     def close(self) -> None:
         """Close what is open."""

@@ -44,6 +44,8 @@ def status(as_json: bool) -> None:
     tell(f"{answer.users} users" + (f": {states}" if states else ""))
     for user_id, problem in answer.problems.items():
         tell(f"{user_id} needs a person: {problem}")
+    for warning in answer.warnings:
+        tell(f"warning: {warning}")
 
 
 host_argument = click.argument("host", metavar="HOST")

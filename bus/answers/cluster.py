@@ -42,6 +42,8 @@ class ClusterAnswer(Answer, frozen=True, kw_only=True, tag=True):
     """How many places are in each state."""
     problems: dict[str, str]
     """Users that a person has to look after, and why."""
+    warnings: list[str]
+    """What should be mended of etcd."""
 
 
 class PlaceAnswer(Answer, frozen=True, kw_only=True, tag=True):

@@ -51,6 +51,7 @@ NAMES = [
     "inotify",
     "ports",
     "clock",
+    "etcd",
 ]
 
 

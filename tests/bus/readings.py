@@ -89,6 +89,7 @@ CLUSTER = ClusterAnswer(
     users=5,
     states={"running": 5},
     problems={"alice": "It cannot be restored"},
+    warnings=[],
 )
 
 

@@ -139,6 +139,9 @@ class Paper:
     def leave(self, member: Membership) -> None:
         raise NotImplementedError
 
+    def warnings(self) -> list[str]:
+        return []
+
     def close(self) -> None:
         """Nothing is open."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from queue import SimpleQueue
 
@@ -54,6 +54,9 @@ class PaperDirectory:
 
     def places(self) -> Mapping[str, Place]:
         return self._places
+
+    def warnings(self) -> Sequence[str]:
+        return ["etcd is old"]
 
     def labelled(self, label: str) -> str | None:
         return next((user for user in self._places if label_of(user) == label), None)

@@ -209,3 +209,4 @@ def test_the_hosts_are_told(three: Cluster) -> None:
     told = {name: (host.member, host.users) for name, host in answer.hosts.items()}
     assert told == {"h1": (True, 0), "h2": (True, 2), "h3": (False, 1)}
     assert not answer.hosts["h3"].heard
+    assert answer.warnings == ["etcd is old"]
