@@ -20,9 +20,9 @@ from actors.data.operator import Operator
 from actors.data.tokens import SUPERUSERS, mint
 from actors.data.userdata import read_identity
 from actors.facts import Problem
+from actors.layout import LOOPBACK
 from actors.probe import READY_TIMEOUT, BadAnswer
 from actors.process import ManagedProcess
-from actors.traffic import PROBE_ADDRESS
 from bus.errors import BackupError, InstanceIOError, NotFound, PblmError
 from bus.metrics import Metrics
 from bus.stopwatch import Stopwatch
@@ -39,18 +39,24 @@ Ready = Callable[[str | None], None]
 log = logging.getLogger(__name__)
 
 
+Place = tuple[str, int]
+"""Address and port of a PocketBase."""
+
+
 def _ask(
-    port: int, method: str, path: str, *, timeout: float, body: object = None, token: str = ""
+    place: Place, method: str, path: str, *, timeout: float, body: object = None, token: str
 ) -> bytes:
-    """Ask PocketBase, on a connection of its own; by hand, as nobody else is asked."""
-    # A superuser is let in from 127.0.0.1 only; everything else comes from where probes come from.
-    source = None if token else (PROBE_ADDRESS, 0)
-    connection = http.client.HTTPConnection(
-        "127.0.0.1", port, timeout=timeout, source_address=source
-    )
-    headers = {"Connection": "close", "User-Agent": "pblm"}
-    if token:
-        headers |= {"Authorization": token, "Content-Type": "application/json"}
+    """Ask PocketBase as a superuser, on a connection of its own; by hand, as nobody else is asked.
+
+    Superusers are let in from 127.0.0.1 only, wherever it listens.
+    """
+    connection = http.client.HTTPConnection(*place, timeout=timeout, source_address=(LOOPBACK, 0))
+    headers = {
+        "Connection": "close",
+        "User-Agent": "pblm",
+        "Authorization": token,
+        "Content-Type": "application/json",
+    }
     try:
         content = None if body is None else msgspec.json.encode(body)
         connection.request(method, path, content, headers)
@@ -63,8 +69,8 @@ def _ask(
     return answer
 
 
-def knows_us(port: int, data: Path) -> bool:
-    """Whether PocketBase on ``port`` finds our superuser, as a token proves, in its database.
+def knows_us(place: Place, data: Path) -> bool:
+    """Whether PocketBase there finds our superuser, as a token proves, in its database.
 
     It tells superusers whether it can make a backup, and nobody else. Where the user has removed
     ours there is nothing to ask with.
@@ -77,7 +83,7 @@ def knows_us(port: int, data: Path) -> bool:
     except InstanceIOError:
         return False
     try:
-        answer = _ask(port, "GET", "/api/health", timeout=READY_TIMEOUT, token=token)
+        answer = _ask(place, "GET", "/api/health", timeout=READY_TIMEOUT, token=token)
         return "canBackup" in msgspec.json.decode(answer)["data"]
     except (BadAnswer, OSError, http.client.HTTPException):
         return False
@@ -85,25 +91,26 @@ def knows_us(port: int, data: Path) -> bool:
         return False
 
 
-def check_deeply(port: int, token: str, *, timeout: float = DEEP_TIMEOUT) -> None:
-    """Raise :class:`BackupError` unless PocketBase on ``port`` reads the superuser of ``token``.
+def check_deeply(place: Place, token: str, *, timeout: float = DEEP_TIMEOUT) -> None:
+    """Raise :class:`BackupError` unless PocketBase there reads the superuser of ``token``.
 
     It answers a health check without a look at its database. Its superusers it reads from there,
     and knows this one only if the token was signed with the keys in that very database.
     """
     try:
-        _ask(port, "GET", SUPERUSERS_PATH, timeout=timeout, token=token)
+        _ask(place, "GET", SUPERUSERS_PATH, timeout=timeout, token=token)
     except (BadAnswer, OSError, http.client.HTTPException) as error:
         raise BackupError(f"it does not answer from its database: {error}") from error
 
 
-def serves(pid: int, port: int, data: Path) -> bool:
-    """Whether the process listens on ``port`` and has the database in ``data`` open.
+def serves(pid: int, place: Place, data: Path) -> bool:
+    """Whether the process listens there and has the database in ``data`` open.
 
     It, or a child of it: a replicating parent has the database open too, but does not listen. An
     answer on the port alone proves nothing: a stranger's PocketBase gives the same.
     """
-    wanted = {str(data / "data.db"), proc.listener(port)}
+    address, port = place
+    wanted = {str(data / "data.db"), proc.listener(port, address)}
     return any(wanted <= proc.open_files(each) for each in proc.family(pid))
 
 
@@ -117,15 +124,19 @@ class HealthChecker:
         threads: int,
         operator: Operator | None,
         timeout: float,
+        address: str = LOOPBACK,
         metrics: Metrics | None = None,
     ) -> None:
         """``threads`` probes run at once; the rest wait their turn.
+
+        The instances are at the ``address``.
 
         A check waits ``timeout`` seconds for an answer.
 
         The ``operator`` is signed up where he is not yet, before an instance counts as ready.
         """
         self._operator = operator
+        self._address = address
         self._timeout = timeout
         self._metrics = metrics or Metrics()
         self._clock = clock
@@ -145,7 +156,7 @@ class HealthChecker:
 
     def _problem(self, port: int) -> Problem | None:
         try:
-            probe.check_health(port, timeout=self._timeout)
+            probe.check_health(port, timeout=self._timeout, address=self._address)
         except TimeoutError:
             return Problem(what=f"no answer within {self._timeout:g} s", silent=True)
         except BadAnswer as answer:
@@ -157,13 +168,16 @@ class HealthChecker:
             return Problem(what=f"{error!r}", silent=False)
         return None
 
-    def check_deeply(self, port: int, token: str) -> None:
-        """Ask the database of the instance on ``port``; see :func:`check_deeply`. Takes time."""
-        check_deeply(port, token)
+    def check_deeply(self, port: int, token: str, *, address: str | None = None) -> None:
+        """Ask the database of what is on ``port``; see :func:`check_deeply`. Takes time.
+
+        At the ``address``, if it is not where the instances are.
+        """
+        check_deeply((address or self._address, port), token)
 
     def listens(self, port: int) -> bool:
-        """Whether anybody listens on loopback ``port``."""
-        return probe.listens(port)
+        """Whether anybody listens on the instances' ``port``."""
+        return probe.listens(port, self._address)
 
     def run(self, work: Callable[[], None]) -> None:
         """Do ``work`` in a thread of the probes; not at all when they are closed already."""
@@ -178,17 +192,21 @@ class HealthChecker:
         *,
         new: bool,
         deep: bool = False,
+        address: str | None = None,
         ready: Ready,
     ) -> None:
         """Call ``ready`` once the process serves ``data`` on ``port``; never if it exits before.
 
+        At the ``address``, if it is not where the instances are.
+
         It is told the identity of a database that is ``new``, else None. With ``deep`` it must
         also have answered from that database, as the manager's own superuser.
         """
+        place = (address or self._address, port)
 
         def look() -> Callable[[], None] | None:
             try:
-                if not serves(process.pid, port, data) or (deep and not knows_us(port, data)):
+                if not serves(process.pid, place, data) or (deep and not knows_us(place, data)):
                     return None
                 identity = read_identity(data) if new else None
                 if self._operator is not None:
@@ -197,7 +215,7 @@ class HealthChecker:
                 return None
             return lambda: ready(identity)
 
-        self._clock.run(self._await_ready(process, port, look))
+        self._clock.run(self._await_ready(process, place, look))
 
     def introduce(
         self, process: ManagedProcess, port: int, data: Path, name: str, ready: Callable[[], None]
@@ -212,8 +230,8 @@ class HealthChecker:
             try:
                 token = mint(data, collection=SUPERUSERS, record_id=None, now=now, seconds=60).token
                 meta = {"meta": {"appName": name}}
-                timeout = self._timeout
-                _ask(port, "PATCH", "/api/settings", timeout=timeout, body=meta, token=token)
+                place, timeout = (self._address, port), self._timeout
+                _ask(place, "PATCH", "/api/settings", timeout=timeout, body=meta, token=token)
             except (BadAnswer, OSError, http.client.HTTPException, PblmError):
                 log.exception("pid %d, on port %d, cannot be named", process.pid, port)
                 process.kill()
@@ -229,17 +247,19 @@ class HealthChecker:
     async def _await_ready(
         self,
         process: ManagedProcess,
-        port: int,
+        place: Place,
         look: Callable[[], Callable[[], None] | None],
     ) -> None:
         loop = asyncio.get_running_loop()
+        address, port = place
         for pause in pauses():
             await asyncio.sleep(pause)
             if process.exited:
                 return
-            if self.listens(port):  # whether it answers, and whether it is ours, at the same time
+            if probe.listens(port, address):
+                # whether it answers, and whether it is ours, at the same time
                 found = loop.run_in_executor(self._pool, look)
-                answers = await probe.answers(port)
+                answers = await probe.answers(port, address)
                 ready = await found
                 if answers and ready is not None:
                     ready()

@@ -15,12 +15,16 @@ import msgspec
 from bus.causes import Cause
 from bus.errors import InstanceIOError
 from bus.labels import label_of
+from bus.settings import is_loopback
 
 LONGEST_NAME = 200
 """Longest encoded user id that is used as it is; file names end at 255 bytes (NAME_MAX)."""
 
 KEPT_NAMES = 1024
 """So many users' paths are remembered: making one takes as long as all else of a read."""
+
+LOOPBACK = "127.0.0.1"
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - see Layout.listening
 
 PRIVATE = 0o700
 PASSABLE = 0o711
@@ -51,12 +55,28 @@ class Layout:
     """Whether processes of other uids pass through to what is theirs."""
     backups_path: Path | None = None
     """Where backups are kept; None: beside the rest of what is ours."""
-    address: str = "127.0.0.1"
-    """Where the instances are reached."""
+    address: str = LOOPBACK
+    """Where the instances are reached; an IPv6 one in brackets."""
     host: str | None = None
     """In a cluster: the name of the host that all this is on."""
     door: str | None = None
     """The address at the door, with ``{}`` for a user's host label; None: there is no door."""
+
+    @property
+    def listening(self) -> str:
+        """The address that the instances listen on.
+
+        The one at which they are reached. Where that is of IPv6 they listen on all: what looks at
+        them from this host does so by IPv4.
+        """
+        if not self.address.startswith("["):
+            return self.address
+        return LOOPBACK if is_loopback(self.address) else EVERYWHERE
+
+    @property
+    def near(self) -> str:
+        """The address, of IPv4, at which this host itself asks them."""
+        return LOOPBACK if self.listening == EVERYWHERE else self.listening
 
     def public_url(self, user_id: str) -> str | msgspec.UnsetType:
         """Where the user's instance is reached from outside."""

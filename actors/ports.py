@@ -18,6 +18,7 @@ import pykka
 
 from actors.clock import Clock
 from actors.facts import ClaimPort, ParkPort, PortCooled, ReleasePort, ReservePort
+from actors.layout import LOOPBACK
 from actors.telling import tell
 
 COOLING = 5.0
@@ -32,16 +33,20 @@ def preferred_offset(user_id: str, port_range: int) -> int:
     return int.from_bytes(digest[:8], "big") % port_range
 
 
-def is_free(port: int) -> bool:
-    """Whether PocketBase could listen on ``port`` of loopback now.
+def is_free(port: int, address: str = LOOPBACK) -> bool:
+    """Whether PocketBase could listen on ``port`` of the address now, and of loopback.
 
-    ``SO_REUSEADDR`` is set as Go's listener sets it: connections that are merely closing do not
-    count as taken.
+    There copies are tried (:mod:`actors.backups.proof`). ``SO_REUSEADDR`` is set as Go's listener
+    sets it: connections that are merely closing do not count as taken.
     """
+    return all(_may_listen(each, port) for each in {address, LOOPBACK})
+
+
+def _may_listen(address: str, port: int) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((address, port))
         except OSError:
             return False
         return True

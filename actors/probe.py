@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 
+from actors.layout import LOOPBACK
 from actors.traffic import PROBE_ADDRESS
 from bus.stopwatch import Stopwatch
 
@@ -25,7 +26,7 @@ class BadAnswer(Exception):
     """PocketBase answered, and not with success."""
 
 
-def check_health(port: int, *, timeout: float) -> None:
+def check_health(port: int, *, timeout: float, address: str = LOOPBACK) -> None:
     """Raise :class:`BadAnswer` or :class:`OSError` unless PocketBase on ``port`` is well.
 
     All of it takes ``timeout`` seconds at most. ``OPTIONS`` leaves no row in the user's own request
@@ -35,7 +36,7 @@ def check_health(port: int, *, timeout: float) -> None:
     answer = b""
     with _socket() as connection:
         connection.settimeout(timeout)
-        connection.connect(("127.0.0.1", port))
+        connection.connect((address, port))
         connection.sendall(REQUEST % b"OPTIONS")
         while len(answer) < STATUS.stop:
             left = timeout - watch.seconds()
@@ -50,26 +51,26 @@ def check_health(port: int, *, timeout: float) -> None:
         raise BadAnswer(f"it answers {answer[STATUS].decode(errors='replace')}")
 
 
-def listens(port: int) -> bool:
-    """Whether anybody listens on loopback ``port``: the cheap look before one that waits.
+def listens(port: int, address: str = LOOPBACK) -> bool:
+    """Whether anybody listens on ``port`` of this host: the cheap look before one that waits.
 
-    On loopback the kernel knows of a refusal before it returns, also from a connect that does
-    not wait; it just tells it as the socket's error.
+    Of its own addresses the kernel knows of a refusal before it returns, also from a connect that
+    does not wait; it just tells it as the socket's error.
     """
     with _socket() as connection:
         connection.setblocking(False)
-        connection.connect_ex(("127.0.0.1", port))
+        connection.connect_ex((address, port))
         return connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
 
 
-async def answers(port: int) -> bool:
+async def answers(port: int, address: str = LOOPBACK) -> bool:
     """Whether PocketBase answers its health with success, on the running loop."""
     loop = asyncio.get_running_loop()
     with _socket() as connection:
         connection.setblocking(False)
         try:
             async with asyncio.timeout(READY_TIMEOUT):
-                await loop.sock_connect(connection, ("127.0.0.1", port))
+                await loop.sock_connect(connection, (address, port))
                 await loop.sock_sendall(connection, REQUEST % b"GET")
                 return _is_success(await loop.sock_recv(connection, 64))
         except (OSError, TimeoutError):

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import os
 import signal
+import socket
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -149,12 +150,12 @@ def serving(root: Path) -> Iterator[tuple[str, ProcessIdentity]]:
                     yield os.path.normpath(directory), identity
 
 
-def listener(port: int) -> str | None:
+def listener(port: int, address: str = "127.0.0.1") -> str | None:
     """Return the socket that listens on ``port``, as :func:`open_files` names it.
 
-    On loopback, or everywhere: Go listens everywhere by IPv6, which takes IPv4 too.
+    On the address of IPv4, or everywhere: Go listens everywhere by IPv6, which takes IPv4 too.
     """
-    here = f"0100007F:{port:04X}"
+    here = f"{socket.inet_aton(address)[::-1].hex().upper()}:{port:04X}"
     for table, local in ((TCP, here), (TCP6, f"{ANY6}:{port:04X}")):
         with _opened(table) as lines:
             for line in lines:

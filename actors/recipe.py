@@ -5,12 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from actors.data.template import Template
-from actors.layout import Layout
+from actors.layout import LOOPBACK, Layout
 from actors.process import LaunchSpec
-from bus.settings import is_loopback
-
-LOOPBACK = "127.0.0.1"
-EVERYWHERE = "0.0.0.0"  # noqa: S104 - other hosts are to reach it, and the health checks too
 
 
 def serve(
@@ -18,7 +14,7 @@ def serve(
 ) -> LaunchSpec:
     """Return the command that serves the user's data directory on ``port``.
 
-    On loopback, unless other hosts are to reach it.
+    On loopback, or where the other hosts of its cluster reach it.
 
     Every directory is named: PocketBase's defaults lie beside the data directory, where all users
     would share migrations and hooks. Changes made in the dashboard write no migration files, and
@@ -33,7 +29,7 @@ def serve(
             binary,
             port,
             _flags(data, template, hooks=template.directory("pb_hooks")),
-            host=LOOPBACK if is_loopback(layout.address) else EVERYWHERE,
+            host=layout.listening,
         ),
         env=_environment(data, template, user_id),
         cwd=data,
@@ -64,7 +60,8 @@ def trial(
     """Return the command that serves a copy in ``data``, to see that it can be served.
 
     No hooks and no pages, so the copy does nothing to the outside; the template's migrations are
-    applied only when it is to ``migrate``. What is named and not there, PocketBase does without.
+    applied only when it is to ``migrate``. What is named and not there, PocketBase does without. It
+    is on loopback, wherever instances are.
     """
     nothing = data / "nothing"
     migrations = template.directory("pb_migrations") if migrate else nothing

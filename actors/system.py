@@ -7,6 +7,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -29,7 +30,7 @@ from actors.health import HealthChecker
 from actors.isolation.confinement import Confinement
 from actors.isolation.isolation import Isolation
 from actors.isolation.isolation import publish as publish_tree
-from actors.layout import Layout
+from actors.layout import LOOPBACK, Layout
 from actors.lock import ManagerLock
 from actors.logs.keeper import log_keeper
 from actors.monitor.book import UsageBook
@@ -38,7 +39,7 @@ from actors.monitor.readings import read_fleet
 from actors.nursery.nursery import nursery
 from actors.nursery.seeds import Seeds
 from actors.nursery.spares import Spares
-from actors.ports import PortRegistry
+from actors.ports import PortRegistry, is_free
 from actors.process import Processes
 from actors.replication.replicas import make_replicas
 from actors.replication.replicator import make_replicator
@@ -68,7 +69,6 @@ if TYPE_CHECKING:
     from actors.cluster.exchange import Exchange
     from bus.peers.bus import PeerBus
 
-LOOPBACK = "127.0.0.1"
 SPARE_PROBES = 8
 """Threads for health checks beyond those that starting instances may occupy."""
 
@@ -190,7 +190,8 @@ class ActorSystem:
         clock = LoopClock()
         self._closing.callback(clock.close)
         health = self._make_health(clock)
-        ports = PortRegistry.start(settings.base_port, settings.port_range, clock)
+        free = partial(is_free, address=self.layout.listening)
+        ports = PortRegistry.start(settings.base_port, settings.port_range, clock, is_free=free)
         self._closing.callback(ports.stop)
         processes = Processes(clock)
         self.cluster = self._make_cluster(clock)
@@ -204,7 +205,7 @@ class ActorSystem:
             health=health,
             processes=processes,
             strays=Strays(self.layout.root, processes.is_managed),
-            routes=Routes(),
+            routes=Routes(self.layout.address.strip("[]")),
             template=self.template,
             operator=self.operator,
             seeds=Seeds(self.template),
@@ -268,6 +269,7 @@ class ActorSystem:
             threads=self.settings.max_starting + SPARE_PROBES,
             operator=self.operator,
             timeout=self.settings.health_timeout,
+            address=self.layout.near,
             metrics=self.metrics,
         )
         self._closing.callback(health.close)

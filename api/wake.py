@@ -67,8 +67,8 @@ class WakeSink:
         """Say where the user's instance answers, once it does.
 
         200 with ``X-PB-Port``; 403 for whoever is not to be started; 503 with ``Retry-After``.
-        In a cluster also with ``X-PB-Address``, which only a door that says ``hosts=1`` looks at:
-        another one would take the port for one of this host, which is somebody else's.
+        In a cluster also with ``X-PB-Address``. A door that does not say that it looks at it, by
+        ``hosts=1``, is not told of other hosts: it would take their ports for those of this one.
         """
         label = req.get_param("user") or ""
         resp.set_header("Cache-Control", f"max-age={MAX_AGE}")
@@ -85,7 +85,7 @@ class WakeSink:
             resp.set_header("Retry-After", str(max(1, math.ceil(error.retry_after or 1))))
         else:
             resp.set_header("X-PB-Port", str(instance.port))
-            if self._is_elsewhere(instance):
+            if self._host is not None:
                 resp.set_header("X-PB-Address", urlsplit(instance.url or "").hostname or "")
             resp.set_header("X-PB-User", label)
 

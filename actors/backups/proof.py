@@ -14,7 +14,7 @@ from actors import proc, recipe
 from actors.data import tokens
 from actors.facts import ReleasePort, ReservePort
 from actors.isolation.isolation import give
-from actors.layout import Layout
+from actors.layout import LOOPBACK, Layout
 from actors.proc import ExitStatus
 from actors.process import ManagedProcess, Processes
 from actors.services import Services
@@ -46,7 +46,12 @@ class Prover:
         with self._port(data.name) as port, self._process(data, user_id, uid, port, migrate) as run:
             run.watch(lambda status: outcome.put(_ended(run, status)))
             self._services.health.await_ready(
-                run, port, data, new=False, ready=lambda identity: outcome.put(None)
+                run,
+                port,
+                data,
+                new=False,
+                address=LOOPBACK,
+                ready=lambda identity: outcome.put(None),
             )
             timeout = self._services.settings.start_timeout
             try:
@@ -75,7 +80,7 @@ class Prover:
                 now=now,
                 seconds=TOKEN_SECONDS,
             )
-            self._services.health.check_deeply(port, token.token)
+            self._services.health.check_deeply(port, token.token, address=LOOPBACK)
         except PblmError as error:
             return error.message
         return None

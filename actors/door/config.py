@@ -10,7 +10,7 @@ from __future__ import annotations
 import resource
 from itertools import pairwise
 
-from actors.door.routes import HERE
+from actors.layout import LOOPBACK
 from bus.door import BOUNDS
 from bus.settings import Settings
 
@@ -120,7 +120,7 @@ _ROUTE_OF_HOSTS = """\
 
 def configuration(settings: Settings) -> str:
     """Return the whole file."""
-    secure = settings.door_certificate is not None
+    secure, clustered = settings.door_certificate is not None, bool(settings.cluster_etcd)
     bind = f"{_host(settings.door_host)}:{settings.door_port}"
     if secure:
         bind += f" ssl crt {_quoted(str(settings.door_certificate))} alpn h2,http/1.1"
@@ -137,8 +137,8 @@ def configuration(settings: Settings) -> str:
             bind=bind,
             domain=settings.domain.replace(".", "[.]"),
             plain_domain=settings.domain,
-            route=(_ROUTE_OF_HOSTS if settings.cluster_etcd else _ROUTE).format(map=MAP, here=HERE),
-            address="var(txn.address)" if settings.cluster_etcd else f"ipv4({HERE})",
+            route=(_ROUTE_OF_HOSTS if clustered else _ROUTE).format(map=MAP, here=LOOPBACK),
+            address="var(txn.address)" if clustered else f"ipv4({LOOPBACK})",
             requests=settings.door_requests,
             connections=settings.door_connections,
             wakes=settings.door_wakes,

@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-HERE = "127.0.0.1"
-"""Where the instances of this host are reached on it."""
+from actors.layout import LOOPBACK
 
 Busy = str | None
 """Who still uses an instance, in words; None: nobody does."""
@@ -18,7 +17,7 @@ class Route(NamedTuple):
     """Where an instance answers."""
 
     port: int
-    address: str = HERE
+    address: str = LOOPBACK
     """Of its host."""
 
 
@@ -74,7 +73,9 @@ class Routes:
     In a cluster also those to other hosts, which follow what the hosts have agreed on.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, here: str = LOOPBACK) -> None:
+        """``here`` is where the instances of this host are reached."""
+        self._here = here
         self._lock = threading.Lock()
         self._ports: dict[str, int] = {}
         self._elsewhere: dict[str, Route] = {}
@@ -93,7 +94,8 @@ class Routes:
     def all(self) -> dict[str, Route]:
         """Every user whose instance answers, on whichever host."""
         with self._lock:
-            return self._elsewhere | {user: Route(port) for user, port in self._ports.items()}
+            own = {user: Route(port, self._here) for user, port in self._ports.items()}
+            return self._elsewhere | own
 
     def lead_elsewhere(self, routes: Mapping[str, Route]) -> None:
         """These are the users whose instances answer on other hosts now."""
@@ -110,7 +112,7 @@ class Routes:
         with self._lock:
             self._ports[user_id] = port
             if self._door is not None:
-                self._door.opened(user_id, Route(port))
+                self._door.opened(user_id, Route(port, self._here))
 
     def close(self, user_id: str) -> None:
         """It does not answer any more."""

@@ -23,7 +23,7 @@ end
 local function understand(answer)
   local headers = answer.headers or {}
   local port, again = headers["x-pb-port"], headers["retry-after"]
-  local address = headers["x-pb-address"] -- of another host; there is none where there is one host
+  local address = headers["x-pb-address"] -- of its host; there is none where there is one host
   if answer.status == 200 and port then
     return { port = tonumber(port[0]), address = address and address[0] or "127.0.0.1" }
   elseif answer.status == 403 then

@@ -129,7 +129,7 @@ class FallingAsleep:
         return shut
 
     def _close_latch(self, pid: int, port: int) -> Latch | None:
-        latch = Latch.close_on(pid, port)
+        latch = Latch.close_on(pid, port, self._services.layout.near)
         if latch is not None:
             self._services.clock.call_later(LONGEST_HOLD, latch.release)
         return latch

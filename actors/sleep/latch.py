@@ -17,6 +17,7 @@ import struct
 import threading
 
 from actors import proc
+from actors.layout import LOOPBACK
 
 _PIDFD_GETFD = 438
 """The same number on all architectures (``asm-generic/unistd.h``)."""
@@ -37,12 +38,12 @@ class Latch:
         borrowed.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
 
     @classmethod
-    def close_on(cls, pid: int, port: int) -> Latch | None:
+    def close_on(cls, pid: int, port: int, address: str = LOOPBACK) -> Latch | None:
         """Hold new connections off ``port`` of process ``pid``, or of its child.
 
         None when the system does not let us: then it is as without.
         """
-        listener = proc.listener(port) or ""
+        listener = proc.listener(port, address) or ""
         numbers = {each: proc.number_of(each, listener) for each in proc.family(pid)}
         found = [(each, number) for each, number in numbers.items() if number is not None]
         try:

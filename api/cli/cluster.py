@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import click
 
 from api.cli.command import Command, json_option, user_argument
 from api.cli.exits import Exit
-from api.cli.manager import COPY_TIMEOUT, manager
+from api.cli.firewall import firewall as rules
+from api.cli.manager import COPY_TIMEOUT, manager, settings
 from api.cli.output import tell, tell_json, tell_table
 from api.cli.words import size
 from bus.answers import ClusterAnswer, ClusterHost, DrillAnswer, MovesAnswer, PlaceAnswer
@@ -98,6 +101,22 @@ def verify(user_ids: tuple[str, ...], as_json: bool) -> int:
     if as_json:
         tell_json({"replicas": told, "failed": bad})
     return Exit.FAILED if bad else Exit.OK
+
+
+@cluster.command(cls=Command)
+@click.argument("addresses", metavar="[ADDRESS]...", nargs=-1)
+def firewall(addresses: tuple[str, ...]) -> None:
+    """Write rules that let nobody but the hosts, and who is at ADDRESS, reach this one's instances.
+
+    For `nft -f -`, as root. A network (10.0.0.0/24) is an address, too.
+    """
+    with manager() as bus:
+        hosts = bus.ask(GetCluster(), ClusterAnswer).hosts.values()
+    known = [urlsplit(host.http).hostname or "" for host in hosts if host.http is not None]
+    try:
+        tell(rules(settings(), [*known, *addresses]).rstrip())
+    except ValueError as error:
+        raise click.UsageError(f"ADDRESS takes an IP address or a network: {error}") from error
 
 
 def _verify(bus: BusClient, user_id: str) -> DrillAnswer | str:

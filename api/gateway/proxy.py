@@ -16,7 +16,7 @@ from multidict import CIMultiDict
 
 from api.gateway.limits import Rate, Room
 from api.gateway.refusals import Refusal, absent, broken, superuser, too_large
-from api.gateway.routes import Routes
+from api.gateway.routes import Place, Routes
 from bus.labels import LABEL
 
 QUIET = 360.0
@@ -117,27 +117,27 @@ class Proxy:
         """Pass it on, and again as long as that is harmless and the instance is not back yet."""
         loop = asyncio.get_running_loop()
         last = loop.time() + PATIENCE
-        port = self._routes.known(label)
+        place = self._routes.known(label)
         while True:
-            if port is None:
+            if place is None:
                 self._wakes.count(request.remote or "")
-                port = await self._routes.find(label)
+                place = await self._routes.find(label)
                 last = max(last, loop.time() + PATIENCE)
             try:
-                return await self._send(request, port)
+                return await self._send(request, place)
             except aiohttp.ClientConnectionError as error:
                 if loop.time() > last or not _may_be_repeated(request, error):
                     raise
-            port = None
+            place = None
             await asyncio.sleep(PAUSE)
 
-    async def _send(self, request: web.BaseRequest, port: int) -> aiohttp.ClientResponse:
+    async def _send(self, request: web.BaseRequest, place: Place) -> aiohttp.ClientResponse:
         headers = _passed_on(request.headers.items())
         headers["X-Forwarded-For"] = request.remote or ""
         headers["X-Forwarded-Proto"] = "http"
         return await self._session.request(
             request.method,
-            yarl.URL(f"http://127.0.0.1:{port}{request.raw_path}", encoded=True),
+            yarl.URL(f"http://{place}{request.raw_path}", encoded=True),
             headers=headers,
             data=self._body(request) if request.can_read_body else None,
             allow_redirects=False,

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import aiohttp
 
 from api.gateway.refusals import absent, later
 
+HERE = "127.0.0.1"
+"""Where the instances are when there is one host."""
 REMEMBERED = 2.0
 """Seconds: ``max-age`` of ``/wake``."""
 DEADLINE = 20.0
@@ -17,9 +20,20 @@ DEADLINE = 20.0
 PAUSE = 0.05
 
 
+class Place(NamedTuple):
+    """Where an instance answers."""
+
+    address: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        return f"{host}:{self.port}"
+
+
 @dataclass(frozen=True, slots=True)
 class _Known:
-    port: int | None
+    place: Place | None
     until: float
 
 
@@ -32,22 +46,22 @@ class Routes:
             timeout=aiohttp.ClientTimeout(total=DEADLINE + 5),
         )
         self._known: dict[str, _Known] = {}
-        self._asking: dict[str, asyncio.Task[int]] = {}
+        self._asking: dict[str, asyncio.Task[Place]] = {}
 
-    def known(self, label: str) -> int | None:
-        """Return the port as it was told a moment ago; None: ask.
+    def known(self, label: str) -> Place | None:
+        """Return the place as it was told a moment ago; None: ask.
 
         Raises :class:`Refusal` when nobody was there a moment ago.
         """
         known = self._known.get(label)
         if known is None or known.until < asyncio.get_running_loop().time():
             return None
-        if known.port is None:
+        if known.place is None:
             raise absent()
-        return known.port
+        return known.place
 
-    async def find(self, label: str) -> int:
-        """Return the port on which the user's instance answers now; it is woken for that.
+    async def find(self, label: str) -> Place:
+        """Return the place where the user's instance answers now; it is woken for that.
 
         Raises :class:`Refusal`.
         """
@@ -61,25 +75,26 @@ class Routes:
         """Ask nothing any more."""
         await self._session.close()
 
-    async def _ask(self, label: str) -> int:
+    async def _ask(self, label: str) -> Place:
         loop = asyncio.get_running_loop()
         last = loop.time() + DEADLINE
         while loop.time() < last:
             try:
                 async with self._session.get(
-                    "http://manager/wake", params={"user": label}
+                    "http://manager/wake", params={"user": label, "hosts": "1"}
                 ) as answer:
                     return self._take(label, answer)
             except aiohttp.ClientError:  # the manager is away
                 await asyncio.sleep(PAUSE)
         raise later("1")
 
-    def _take(self, label: str, answer: aiohttp.ClientResponse) -> int:
+    def _take(self, label: str, answer: aiohttp.ClientResponse) -> Place:
         until = asyncio.get_running_loop().time() + REMEMBERED
         if answer.status == 200:
-            port = int(answer.headers["X-PB-Port"])
-            self._known[label] = _Known(port, until)
-            return port
+            address = answer.headers.get("X-PB-Address", HERE)
+            place = Place(address, int(answer.headers["X-PB-Port"]))
+            self._known[label] = _Known(place, until)
+            return place
         if answer.status == 403:
             self._known[label] = _Known(None, until)
             raise absent()

@@ -175,6 +175,7 @@ class FakeHealth(HealthChecker):
         *,
         new: bool,
         deep: bool = False,
+        address: str | None = None,
         ready: Ready,
     ) -> None:
         self.waiting.append((process, new, ready))

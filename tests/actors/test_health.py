@@ -202,9 +202,9 @@ def test_ready_is_told_with_the_identity(
     with ended(process):
         checker.await_ready(process, port, data, new=True, ready=ready.put)
         assert ready.get(timeout=PATIENCE) == "first.js@1"
-        assert serves(process.pid, port, data)
-        assert not serves(process.pid, port, tmp_path)
-        assert not serves(process.pid, port + 1, data)
+        assert serves(process.pid, ("127.0.0.1", port), data)
+        assert not serves(process.pid, ("127.0.0.1", port), tmp_path)
+        assert not serves(process.pid, ("127.0.0.1", port + 1), data)
 
 
 def test_ready_is_told_without_reading_what_is_known(

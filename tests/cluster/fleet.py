@@ -17,6 +17,7 @@ from tests.house.manager import Manager, manager_of
 from tests.house.surroundings import eventually
 from tests.ports import free_ports
 
+Settings = dict[str, object]
 TTL = 3
 MARGIN = 1
 FAILOVER = 20.0
@@ -106,13 +107,18 @@ def settings_of(engine: Engine, replica: Path, name: str) -> dict[str, object]:
 
 
 @contextmanager
-def fleet_of(engine: Engine, count: int = 3, **settings: object) -> Iterator[Fleet]:
-    """Make the hosts, which are not started yet; nothing of them is left afterwards."""
+def fleet_of(
+    engine: Engine, count: int = 3, *, own: dict[str, Settings] | None = None, **settings: object
+) -> Iterator[Fleet]:
+    """Make the hosts, which are not started yet; nothing of them is left afterwards.
+
+    The ``settings`` are those of all, ``own`` those of each.
+    """
     with tempfile.TemporaryDirectory(prefix="pblm-replica-") as replica, ExitStack() as stack:
         managers = []
-        for number in range(1, count + 1):
-            own = settings_of(engine, Path(replica), f"h{number}") | settings
-            managers.append(stack.enter_context(manager_of(**own)))
+        for name in (f"h{number}" for number in range(1, count + 1)):
+            its = settings_of(engine, Path(replica), name) | settings | (own or {}).get(name, {})
+            managers.append(stack.enter_context(manager_of(**its)))
         fleet = Fleet(managers, Path(replica))
         stack.callback(fleet.agreed.close)
         yield fleet

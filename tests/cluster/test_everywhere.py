@@ -10,6 +10,7 @@ from contextlib import closing
 import pytest
 import requests
 
+from actors.probe import listens
 from bus.answers import InstanceAnswer
 from bus.client import BusClient
 from bus.events import StatusChanged
@@ -24,8 +25,12 @@ from tests.house.surroundings import PATIENCE, eventually
 
 @pytest.fixture(scope="module")
 def fleet(engine: Engine) -> Iterator[Fleet]:
-    """Return two hosts that hear each other."""
-    with fleet_of(engine, 2, door="haproxy") as made:
+    """Return two hosts that hear each other, with an address and a door of its own each."""
+    own: dict[str, dict[str, object]] = {
+        "h1": {"door": "haproxy", "cluster_address": "127.0.1.1"},
+        "h2": {"door": "builtin", "cluster_address": "127.0.1.2"},
+    }
+    with fleet_of(engine, 2, own=own) as made:
         made.start()
         for manager in made.hosts.values():
             eventually(lambda: _heard(manager.api.call("GET", "/api/cluster").json()), "all hear")  # noqa: B023
@@ -106,22 +111,43 @@ def test_the_command_line_tells_of_both(fleet: Fleet) -> None:
     assert row[:3] == [user_id, "h2", "Running"]
 
 
-def test_any_door_leads_to_any_host(fleet: Fleet) -> None:
+@pytest.mark.parametrize(("at", "home"), [("h1", "h2"), ("h2", "h1"), ("h2", "h2"), ("h1", "h1")])
+def test_any_door_leads_to_any_host(fleet: Fleet, at: str, home: str) -> None:
     """Whoever comes in at one host reaches who runs on the other, and wakes who sleeps there."""
-    user_id = fleet.named("h2", "door")
-    h1, h2 = fleet.hosts["h1"], fleet.hosts["h2"]
+    user_id = fleet.named(home, f"door-{at}-")
+    door, owner = fleet.hosts[at], fleet.hosts[home]
 
     def status() -> int:
-        url = f"http://127.0.0.1:{h1.settings.door_port}/api/health"
+        url = f"http://127.0.0.1:{door.settings.door_port}/api/health"
         headers = {"Host": f"{user_id}.localhost"}
         return requests.get(url, headers=headers, timeout=PATIENCE).status_code
 
-    h2.api.run(user_id)
+    owner.api.run(user_id)
     assert status() == 200
     sleep = f"/api/users/{user_id}/sleep"
-    eventually(lambda: h2.api.call("POST", sleep).status_code == 200, "the other door lets go")
+    eventually(lambda: owner.api.call("POST", sleep).status_code == 200, "the door lets go")
     eventually(lambda: status() == 200, "it is woken")
-    assert h1.api.instance(user_id)["status"] == "Running"
+    assert door.api.instance(user_id)["status"] == "Running"
+
+
+def test_an_instance_listens_where_its_host_is_reached(fleet: Fleet) -> None:
+    """There alone, where it is probed, found by a superuser's token, and told to be."""
+    user_id = fleet.named("h2", "there")
+    h1, h2 = fleet.hosts["h1"], fleet.hosts["h2"]
+    instance = h1.api.run(user_id)
+    port = instance["port"]
+    assert instance["url"] == f"http://127.0.1.2:{port}"
+    for address, expected in (("127.0.1.2", True), ("127.0.0.1", False), ("127.0.1.1", False)):
+        assert listens(port, address) is expected, address
+    token = h1.api.call("POST", f"/api/users/{user_id}/pb_token").json()["token"]
+    path = f"http://127.0.1.2:{port}/api/collections"
+    answers = [
+        requests.get(path, headers={"Authorization": token, **more}, timeout=PATIENCE).status_code
+        for more in ({"X-Forwarded-For": "127.0.0.1"}, {"X-Forwarded-For": "192.0.2.7"})
+    ]
+    assert answers == [200, 403], "whoever reaches the port may say where it comes from"
+    h2.api.call("POST", f"/api/users/{user_id}/sleep")
+    eventually(lambda: not listens(port, "127.0.1.2"), "it sleeps")
 
 
 def test_users_are_moved_from_any_host(fleet: Fleet) -> None:

@@ -71,8 +71,8 @@ def test_a_parent_serves_through_its_child(
         assert proc.family(parent.pid) == (parent.pid, child)
         assert proc.server(parent.pid) == proc.server(child) == child
         assert proc.leader(child) == proc.leader(parent.pid) == parent.pid
-        assert serves(parent.pid, port, data)
-        assert not serves(os.getpid(), port, data)
+        assert serves(parent.pid, ("127.0.0.1", port), data)
+        assert not serves(os.getpid(), ("127.0.0.1", port), data)
         assert str(data) in {proc.served_directory(pid) for pid in proc.family(parent.pid)}
         os.kill(child, 9)
 
