@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import heapq
 import itertools
 import logging
+import math
+import os
+import selectors
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections import deque
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 log = logging.getLogger(__name__)
 
@@ -64,14 +68,23 @@ class _LoopTimer:
 
 
 class LoopClock:
-    """The real clock: an asyncio loop in a thread of its own, shared by all actors.
+    """The real clock: one thread that waits for times and file descriptors, for all actors.
 
-    Besides timers it watches file descriptors and runs the coroutines that wait for instances to
-    become ready.
+    Not asyncio: that loads OpenSSL, and wakes its thread for every timer that is set. Here it is
+    woken only for one that comes before all others.
     """
 
     def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
+        self._selector = selectors.DefaultSelector()
+        self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._selector.register(self._bell, selectors.EVENT_READ, None)
+        self._lock = threading.Lock()
+        self._numbers = itertools.count()
+        self._timers: list[tuple[float, int, _LoopTimer]] = []
+        self._posted: deque[Callable[[], None]] = deque()
+        self._awake_at = math.inf
+        """When the thread goes on at the latest; it is ``-inf`` while it does not wait."""
+        self._ends = self._closed = False
         self._thread = threading.Thread(target=self._run, name="clock")
         self._thread.start()
 
@@ -85,45 +98,88 @@ class LoopClock:
 
     def call_later(self, delay: float, call: Callable[[], None]) -> Timer:
         """Call ``call`` on the clock's thread in ``delay`` seconds."""
-        timer = _LoopTimer(call)
-        self._post(self._loop.call_later, delay, timer.fire)
+        timer, at = _LoopTimer(call), time.monotonic() + delay
+        with self._lock:
+            heapq.heappush(self._timers, (at, next(self._numbers), timer))
+            if at < self._awake_at:
+                self._ring()
         return timer
+
+    def post(self, call: Callable[[], None]) -> None:
+        """Call ``call`` on the clock's thread, soon; in the order in which they are posted."""
+        with self._lock:
+            self._posted.append(call)
+            if self._awake_at > -math.inf:
+                self._ring()
 
     def when_readable(self, fd: int, call: Callable[[], None]) -> None:
         """Call ``call`` once, on the clock's thread, when ``fd`` can be read."""
+        self.post(lambda: self.await_io(fd, selectors.EVENT_READ, call))
 
-        def ready() -> None:
-            self._loop.remove_reader(fd)
-            call()
+    def await_io(self, fd: int, events: int, call: Callable[[], None]) -> None:
+        """Call ``call`` once one of :mod:`selectors`' ``events`` is there; on this thread only."""
+        self._selector.register(fd, events, call)
 
-        self._post(self._loop.add_reader, fd, ready)
-
-    def run(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        """Run ``coroutine`` on the clock's thread."""
-        try:
-            asyncio.run_coroutine_threadsafe(coroutine, self._loop)
-        except RuntimeError:
-            coroutine.close()  # the clock is closed
+    def look_away(self, fd: int) -> None:
+        """Nothing is awaited of ``fd`` any more, before it is closed; on this thread only."""
+        with contextlib.suppress(KeyError):
+            self._selector.unregister(fd)
 
     def close(self) -> None:
-        """End the thread; what was still to come does not happen."""
-        self._post(self._loop.stop)
+        """End the thread, after what was posted; what was still to come does not happen."""
+        self.post(self._end)
         self._thread.join()
 
-    def _post(self, call: Callable[..., object], *args: object) -> None:
-        try:
-            self._loop.call_soon_threadsafe(call, *args)
-        except RuntimeError:
-            log.debug("asked of a clock that is closed")
+    def _end(self) -> None:
+        self._ends = True
+
+    def _ring(self) -> None:
+        """Wake the thread. The lock is held, so that nobody rings when all is closed."""
+        if not self._closed:
+            self._awake_at = -math.inf
+            os.eventfd_write(self._bell, 1)
 
     def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_forever()
-        tasks = asyncio.all_tasks(self._loop)
-        for task in tasks:
-            task.cancel()
-        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-        self._loop.close()
+        while not self._ends:
+            for key, _ in self._selector.select(self._rest()):
+                if key.data is None:
+                    os.eventfd_read(self._bell)
+                elif self._selector.get_map().get(key.fd) is key:  # an earlier call may end it
+                    self._selector.unregister(key.fd)
+                    _call(key.data)
+            for call in self._due():
+                _call(call)
+        with self._lock:
+            self._closed = True
+            self._selector.close()
+            os.close(self._bell)
+
+    def _rest(self) -> float | None:
+        """How many seconds there is nothing to do; None: until somebody rings."""
+        with self._lock:
+            if self._posted:
+                return 0
+            self._awake_at = self._timers[0][0] if self._timers else math.inf
+            return max(0.0, self._awake_at - time.monotonic()) if self._timers else None
+
+    def _due(self) -> list[Callable[[], None]]:
+        """Take what was posted, and then the timers whose time has come."""
+        with self._lock:
+            self._awake_at = -math.inf
+            calls = list(self._posted)
+            self._posted.clear()
+            now = time.monotonic()
+            while self._timers and self._timers[0][0] <= now:
+                calls.append(heapq.heappop(self._timers)[2].fire)
+        return calls
+
+
+def _call(call: Callable[[], None]) -> None:
+    """Call it; a bug in one call must not end the thread of all."""
+    try:
+        call()
+    except Exception:
+        log.exception("on the clock's thread")
 
 
 class FakeClock:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import http.client
-import itertools
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,26 +19,21 @@ from actors.data.tokens import SUPERUSERS, mint
 from actors.data.userdata import read_identity
 from actors.facts import Problem
 from actors.layout import LOOPBACK
-from actors.probe import READY_TIMEOUT, BadAnswer
+from actors.probe import BadAnswer, Place, Questions
 from actors.process import ManagedProcess
+from actors.readiness import READY_TIMEOUT, Readiness
+from actors.written import Written
 from bus.errors import BackupError, InstanceIOError, NotFound, PblmError
 from bus.metrics import Metrics
 from bus.stopwatch import Stopwatch
 
-PAUSES = ((0.008, 1), (0.001, 40), (0.002, 200))
-"""Seconds between looks at a starting instance, and how often: no PocketBase starts in less than
-the first, most do within the second, on a busy machine within the third."""
-LAST_PAUSE = 0.025
 SUPERUSERS_PATH = "/api/collections/_superusers/records?perPage=1&fields=id&skipTotal=1"
 DEEP_TIMEOUT = 10.0
 """How long the first answer from a database may take, in seconds."""
 Ready = Callable[[str | None], None]
+Look = Callable[[], Callable[[], None] | None]
 
 log = logging.getLogger(__name__)
-
-
-Place = tuple[str, int]
-"""Address and port of a PocketBase."""
 
 
 def _ask(
@@ -111,7 +104,9 @@ def serves(pid: int, place: Place, data: Path) -> bool:
     """
     address, port = place
     wanted = {str(data / "data.db"), proc.listener(port, address)}
-    return any(wanted <= proc.open_files(each) for each in proc.family(pid))
+    if wanted <= proc.open_files(pid):  # nearly always, and children are found slowly
+        return True
+    return any(wanted <= proc.open_files(each) for each in proc.family(pid)[1:])
 
 
 class HealthChecker:
@@ -127,7 +122,7 @@ class HealthChecker:
         address: str = LOOPBACK,
         metrics: Metrics | None = None,
     ) -> None:
-        """``threads`` probes run at once; the rest wait their turn.
+        """What may take time beside the question itself is done by ``threads`` threads.
 
         The instances are at the ``address``.
 
@@ -136,37 +131,36 @@ class HealthChecker:
         The ``operator`` is signed up where he is not yet, before an instance counts as ready.
         """
         self._operator = operator
-        self._address = address
         self._timeout = timeout
+        self._address = address
         self._metrics = metrics or Metrics()
         self._clock = clock
+        self._written = _open_written(clock)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="health")
+        self._questions = Questions(clock)
+        self._closed = False
 
     def check(self, port: int, report: Callable[[Problem | None], None]) -> None:
         """Call ``report`` with what is wrong with the instance on ``port``, or None."""
+        self._clock.post(lambda: self._check(port, report))
 
-        def run() -> None:
-            watch = Stopwatch()
-            problem = self._problem(port)
-            result = "passed" if problem is None else "failed"
+    def _check(self, port: int, report: Callable[[Problem | None], None]) -> None:
+        if self._closed:
+            return
+        watch = Stopwatch()
+
+        def told(error: Exception | None) -> None:
+            result = "passed" if error is None else "failed"
             self._metrics.health_checks.labels(result).observe(watch.seconds())
-            report(problem)
+            report(None if error is None else self._problem(error))
 
-        self.run(run)
+        self._questions.new((self._address, port), self._timeout, told).ask(b"OPTIONS")
 
-    def _problem(self, port: int) -> Problem | None:
-        try:
-            probe.check_health(port, timeout=self._timeout, address=self._address)
-        except TimeoutError:
+    def _problem(self, error: Exception) -> Problem:
+        if isinstance(error, TimeoutError):
             return Problem(what=f"no answer within {self._timeout:g} s", silent=True)
-        except BadAnswer as answer:
-            return Problem(what=str(answer), silent=False)
-        except OSError as error:
-            return Problem(what=type(error).__name__, silent=False)
-        except Exception as error:  # unreported, this would have been the last check of it
-            log.exception("health check of port %d", port)
-            return Problem(what=f"{error!r}", silent=False)
-        return None
+        what = str(error) if isinstance(error, BadAnswer) else type(error).__name__
+        return Problem(what=what, silent=False)
 
     def check_deeply(self, port: int, token: str, *, address: str | None = None) -> None:
         """Ask the database of what is on ``port``; see :func:`check_deeply`. Takes time.
@@ -206,7 +200,7 @@ class HealthChecker:
 
         def look() -> Callable[[], None] | None:
             try:
-                if not serves(process.pid, place, data) or (deep and not knows_us(place, data)):
+                if deep and not knows_us(place, data):
                     return None
                 identity = read_identity(data) if new else None
                 if self._operator is not None:
@@ -215,7 +209,25 @@ class HealthChecker:
                 return None
             return lambda: ready(identity)
 
-        self._clock.run(self._await_ready(process, place, look))
+        closely = look if new or deep or self._operator is not None else None
+        self._clock.post(lambda: self._begin(process, place, data, closely, ready))
+
+    def _begin(
+        self, process: ManagedProcess, place: Place, data: Path, look: Look | None, ready: Ready
+    ) -> None:
+        """Wait for it, on the clock's thread."""
+        if self._closed:
+            return
+        Readiness(
+            self._clock,
+            self._questions,
+            process,
+            place,
+            is_ours=lambda: serves(process.pid, place, data),
+            look=look,
+            run=self.run,
+            ready=lambda: ready(None),
+        ).begin(self._written)
 
     def introduce(
         self, process: ManagedProcess, port: int, data: Path, name: str, ready: Callable[[], None]
@@ -241,33 +253,20 @@ class HealthChecker:
         self.run(run)
 
     def close(self) -> None:
-        """End the threads, after the probes under way."""
+        """Abandon the questions under way, and end the threads after what they are at."""
+        self._clock.post(self._abandon)
+        if self._written is not None:
+            self._written.close()
         self._pool.shutdown(cancel_futures=True)
 
-    async def _await_ready(
-        self,
-        process: ManagedProcess,
-        place: Place,
-        look: Callable[[], Callable[[], None] | None],
-    ) -> None:
-        loop = asyncio.get_running_loop()
-        address, port = place
-        for pause in pauses():
-            await asyncio.sleep(pause)
-            if process.exited:
-                return
-            if probe.listens(port, address):
-                # whether it answers, and whether it is ours, at the same time
-                found = loop.run_in_executor(self._pool, look)
-                answers = await probe.answers(port, address)
-                ready = await found
-                if answers and ready is not None:
-                    ready()
-                    return
+    def _abandon(self) -> None:
+        self._closed = True
+        self._questions.abandon()
 
 
-def pauses() -> Iterator[float]:
-    """Yield how long to wait before each look at a starting instance, in seconds."""
-    for pause, times in PAUSES:
-        yield from itertools.repeat(pause, times)
-    yield from itertools.repeat(LAST_PAUSE)
+def _open_written(clock: LoopClock) -> Written | None:
+    try:
+        return Written(clock)
+    except OSError as error:
+        log.warning("starts take longer to be noticed, as no file can be watched: %s", error)
+        return None

@@ -200,7 +200,6 @@ class Lifecycle:
         self._watch = None
         self._verdict = None
         self._ending.forget()
-        self._oom_kills = self._services.confinement.oom_kills(self._user_id)
         self._attempt = StartAttempt(
             lambda: self.keeper.record,
             self._services,
@@ -217,11 +216,12 @@ class Lifecycle:
         self.start("It is started again", forced=True, binary=binary, restarts=restarts)
 
     def _step(self, attempt: StartAttempt, fact: RunFact) -> None:
-        if isinstance(fact, SlotGranted):
-            if self.keeper.record.reason.endswith(WAITS):
-                self.keeper.note(reason=self.keeper.record.reason.removesuffix(WAITS))
-            self._timers.start(self._services.settings.start_timeout, StartTimedOut(run=self._run))
+        waited = self.keeper.record.reason.endswith(WAITS)
+        if isinstance(fact, SlotGranted) and waited:
+            self.keeper.note(reason=self.keeper.record.reason.removesuffix(WAITS))
         process = attempt.learn(fact)
+        if isinstance(fact, SlotGranted):
+            self._timers.start(self._services.settings.start_timeout, StartTimedOut(run=self._run))
         if process is not None:
             self._own(process)
             self._held_port = attempt.port
@@ -235,6 +235,8 @@ class Lifecycle:
             )
 
     def _own(self, process: ManagedProcess) -> None:
+        # Read after the spawn, since it takes half a millisecond: PocketBase has done nothing yet.
+        self._oom_kills = self._services.confinement.oom_kills(self._user_id)
         self.process, run = process, self._run
         process.watch(lambda status: self._tell(ProcessExited(run=run, status=status)))
 

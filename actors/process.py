@@ -73,6 +73,11 @@ class ManagedProcess:
         """Its number."""
         return self.identity.pid
 
+    @property
+    def log(self) -> Path:
+        """The file that it writes to."""
+        return self._log
+
     def watch(self, on_exit: OnExit) -> None:
         """Tell ``on_exit`` of its end, and nobody else; at once if it has ended already."""
         with self._lock:

@@ -40,13 +40,8 @@ HOMES = {
     "subprocess": ("actors/process.py",),
     "obstore": ("actors/replication/place.py",),
     "sqlite3": ("actors/store.py", "actors/data/database.py"),
-    "asyncio": (
-        "actors/clock.py",
-        "actors/health.py",
-        "actors/probe.py",
-        "api/live/",
-        "api/gateway/",
-    ),
+    "asyncio": ("api/live/", "api/gateway/"),
+    "selectors": ("actors/clock.py", "actors/probe.py"),
     "websockets": ("api/live/",),
     "time": ("bus/", "actors/clock.py", "actors/cluster/guard.py"),
 }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
+import selectors
+import socket
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -74,15 +75,60 @@ def test_a_silent_descriptor_is_not_told(clock: LoopClock, pipe: tuple[int, int]
     assert called.empty()
 
 
-def test_a_coroutine_runs_on_the_clocks_thread(clock: LoopClock) -> None:
-    """Coroutines share the thread of the timers."""
+def test_what_is_posted_comes_in_its_order(clock: LoopClock) -> None:
+    """One thread calls it, in the order in which it was asked for."""
+    called: SimpleQueue[tuple[str, int]] = SimpleQueue()
+    for number in range(3):
+        clock.post(lambda number=number: called.put((threading.current_thread().name, number)))  # type: ignore[misc]
+    assert [called.get(timeout=PATIENCE) for _ in range(3)] == [("clock", n) for n in range(3)]
+
+
+def test_a_call_that_fails_ends_nothing(
+    clock: LoopClock, pipe: tuple[int, int], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The thread of all goes on after a bug in one call, which is told."""
+
+    def fail() -> None:
+        raise ValueError("a bug")
+
+    clock.post(fail)
+    clock.call_later(0, fail)
+    clock.when_readable(pipe[0], fail)
+    os.write(pipe[1], b"x")
+    called = threading.Event()
+    clock.call_later(0.01, called.set)
+    assert called.wait(PATIENCE)
+    assert caplog.text.count("on the clock's thread") == 3
+
+
+def test_who_looks_away_is_not_told(clock: LoopClock) -> None:
+    """Of two that are there at once, the first may end what the second waits for."""
     called: SimpleQueue[str] = SimpleQueue()
+    with socket.socketpair()[0] as one, socket.socketpair()[0] as other:
+        pair = (one.fileno(), other.fileno())
 
-    async def look() -> None:
-        called.put(threading.current_thread().name)
+        def first(here: int, there: int) -> None:
+            called.put("told")
+            clock.look_away(there)
+            clock.look_away(here)
 
-    clock.run(look())
-    assert called.get(timeout=PATIENCE) == "clock"
+        def begin() -> None:
+            for here, there in (pair, pair[::-1]):
+                clock.await_io(here, selectors.EVENT_WRITE, lambda h=here, t=there: first(h, t))  # type: ignore[misc]
+
+        clock.post(begin)
+        assert called.get(timeout=PATIENCE) == "told"
+        flush(clock)
+    assert called.empty()
+
+
+def test_an_earlier_timer_wakes_one_that_waits(clock: LoopClock) -> None:
+    """A clock that waits for something far off is not late for what comes before."""
+    called = threading.Event()
+    clock.call_later(3600, lambda: None)
+    flush(clock)
+    clock.call_later(0.001, called.set)
+    assert called.wait(PATIENCE)
 
 
 def test_time_goes_on(clock: LoopClock) -> None:
@@ -93,24 +139,13 @@ def test_time_goes_on(clock: LoopClock) -> None:
 
 
 def test_closing_ends_the_thread_and_what_was_to_come() -> None:
-    """After close there is no thread, and neither timer nor coroutine goes on."""
+    """After close there is no thread; what was posted before has come, and no timer does."""
     clock = LoopClock()
-    began, cancelled = threading.Event(), threading.Event()
     called: SimpleQueue[str] = SimpleQueue()
-
-    async def wait() -> None:
-        began.set()
-        try:
-            await asyncio.Event().wait()
-        except asyncio.CancelledError:
-            cancelled.set()
-            raise
-
     clock.call_later(3600, lambda: called.put("late"))
-    clock.run(wait())
-    assert began.wait(PATIENCE)
+    clock.post(lambda: called.put("posted"))
     clock.close()
-    assert cancelled.is_set()
+    assert called.get_nowait() == "posted"
     assert called.empty()
     assert "clock" not in {thread.name for thread in threading.enumerate()}
 
@@ -119,13 +154,9 @@ def test_a_closed_clock_is_harmless(pipe: tuple[int, int]) -> None:
     """Asking a clock that is closed does nothing, and closing it again neither."""
     clock = LoopClock()
     clock.close()
-
-    async def never() -> None:
-        raise AssertionError
-
     clock.call_later(0, lambda: None).cancel()
     clock.when_readable(pipe[0], lambda: None)
-    clock.run(never())
+    clock.post(lambda: None)
     clock.close()
 
 

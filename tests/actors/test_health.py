@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -18,7 +18,7 @@ from actors.data.database import UserDataError
 from actors.data.userdata import read_identity
 from actors.facts import Problem
 from actors.health import HealthChecker, serves
-from actors.probe import BadAnswer, check_health
+from actors.probe import BadAnswer, Question
 from actors.process import ManagedProcess, Processes
 from tests.actors import server
 from tests.actors.children import ended, exit_code, spec, told
@@ -96,37 +96,69 @@ def serve(processes: Processes, folder: Path, port: int, data: Path) -> ManagedP
     return processes.spawn(spec(folder, sys.executable, server.__file__, str(port), str(data)))
 
 
+@pytest.fixture
+def ask(clock: LoopClock) -> Callable[[int, float], Exception | None]:
+    """What is told of a port when it was asked and given so many seconds."""
+
+    def ask(port: int, timeout: float = PATIENCE) -> Exception | None:
+        told: SimpleQueue[Exception | None] = SimpleQueue()
+        question = Question(clock, ("127.0.0.1", port), timeout=timeout, told=told.put)
+        clock.post(lambda: question.ask(b"OPTIONS"))
+        return told.get(timeout=PATIENCE)
+
+    return ask
+
+
+Ask = Callable[..., Exception | None]
+
+
 @pytest.mark.parametrize("status", [200, 204])
-def test_a_good_answer_is_healthy(stack: ExitStack, status: int) -> None:
+def test_a_good_answer_is_healthy(stack: ExitStack, ask: Ask, status: int) -> None:
     """Any answer of success will do."""
     responder = respond(stack, status)
-    check_health(responder.server_port, timeout=PATIENCE)
+    assert ask(responder.server_port) is None
     assert responder.asked.get_nowait() == ("OPTIONS", "/api/health")
 
 
 @pytest.mark.parametrize("status", [404, 500, 503])
-def test_an_error_is_not_healthy(stack: ExitStack, status: int) -> None:
+def test_an_error_is_not_healthy(stack: ExitStack, ask: Ask, status: int) -> None:
     """An answer alone is not enough."""
-    with pytest.raises(BadAnswer):
-        check_health(respond(stack, status).server_port, timeout=PATIENCE)
+    error = ask(respond(stack, status).server_port)
+    assert isinstance(error, BadAnswer)
+    assert str(error) == f"it answers {status}"
 
 
-def test_nobody_there_is_not_healthy(port: int) -> None:
+def test_nobody_there_is_not_healthy(port: int, ask: Ask) -> None:
     """A port that nobody listens on is told as such."""
-    with pytest.raises(ConnectionRefusedError):
-        check_health(port, timeout=PATIENCE)
+    assert isinstance(ask(port), ConnectionRefusedError)
 
 
-def test_silence_is_not_healthy() -> None:
+def test_silence_is_not_healthy(ask: Ask) -> None:
     """Who accepts and does not answer has had its time."""
-    with (
-        socket.create_server(("127.0.0.1", 0)) as silent,
-        pytest.raises(TimeoutError),
-    ):
-        check_health(silent.getsockname()[1], timeout=0.05)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        assert isinstance(ask(silent.getsockname()[1], 0.05), TimeoutError)
 
 
-def test_who_trickles_has_had_his_time_too() -> None:
+def test_who_lets_nobody_in_any_more_is_not_healthy(ask: Ask) -> None:
+    """A connection that the kernel does not complete, as a queue is full, is waited for."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, ExitStack() as callers:
+        for _ in range(4):
+            caller = callers.enter_context(socket.socket())
+            caller.setblocking(False)
+            caller.connect_ex(full.getsockname())
+        assert isinstance(ask(full.getsockname()[1], 0.05), TimeoutError)
+
+
+def test_who_hangs_up_is_not_healthy(ask: Ask) -> None:
+    """No answer at all is none."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=lambda: server.accept()[0].close())
+        thread.start()
+        assert isinstance(ask(server.getsockname()[1]), ConnectionError)
+        thread.join()
+
+
+def test_who_trickles_has_had_his_time_too(ask: Ask) -> None:
     """An answer byte by byte is none: each would have begun the time anew."""
     with socket.create_server(("127.0.0.1", 0)) as server, ExitStack() as stack:
         trickling = threading.Event()
@@ -140,14 +172,31 @@ def test_who_trickles_has_had_his_time_too() -> None:
         thread.start()
         stack.callback(thread.join, PATIENCE)
         stack.callback(trickling.set)
-        with pytest.raises(TimeoutError):
-            check_health(server.getsockname()[1], timeout=0.1)
+        assert isinstance(ask(server.getsockname()[1], 0.1), TimeoutError)
 
 
-def test_no_proxy_stands_between(stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_proxy_stands_between(
+    stack: ExitStack, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A proxy of the environment is not asked about loopback."""
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
-    check_health(respond(stack, 200).server_port, timeout=PATIENCE)
+    assert ask(respond(stack, 200).server_port) is None
+
+
+def test_an_answer_in_pieces_is_one(ask: Ask) -> None:
+    """The kernel may hand it over byte by byte."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            with server.accept()[0] as connection:
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                for byte in b"HTTP/1.1 204 No Content\r\n\r\n":
+                    connection.sendall(bytes([byte]))
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        assert ask(server.getsockname()[1]) is None
+        thread.join()
 
 
 def test_a_check_reports(stack: ExitStack, checker: HealthChecker, port: int) -> None:
@@ -168,22 +217,6 @@ def test_silence_is_reported_as_such(clock: LoopClock) -> None:
         problem = reports.get(timeout=PATIENCE)
         checker.close()
     assert problem == Problem(what="no answer within 0.05 s", silent=True)
-
-
-def test_a_check_that_fails_in_an_unforeseen_way_reports_too(
-    checker: HealthChecker, port: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whatever a check ends with is told: without a report there would never be another check."""
-
-    def fail(port: int, *, timeout: float) -> None:
-        raise UnicodeError("unforeseen")
-
-    monkeypatch.setattr("actors.health.probe.check_health", fail)
-    reports: SimpleQueue[Problem | None] = SimpleQueue()
-    checker.check(port, reports.put)
-    problem = reports.get(timeout=PATIENCE)
-    assert problem is not None
-    assert "unforeseen" in problem.what
 
 
 def test_a_closed_checker_does_nothing(clock: LoopClock, port: int) -> None:
