@@ -51,9 +51,12 @@ class Finding:
     fix: str = ""
 
 
-def examine(settings: Settings, *, instances: int) -> Iterator[Finding]:
-    """Look at everything that ``instances`` PocketBases at a time would need."""
-    for check in CHECKS:
+def examine(settings: Settings, *, instances: int, elsewhere: bool = True) -> Iterator[Finding]:
+    """Look at everything that ``instances`` PocketBases at a time would need.
+
+    ``elsewhere``: at what is not of this machine, too; that may take seconds to answer.
+    """
+    for check in (*CHECKS, *(ELSEWHERE if elsewhere else ())):
         yield check(settings, instances)
 
 
@@ -237,8 +240,8 @@ CHECKS: tuple[Callable[[Settings, int], Finding], ...] = (
     _inotify,
     _ports,
     _clock,
-    _etcd,
 )
+ELSEWHERE: tuple[Callable[[Settings, int], Finding], ...] = (_etcd,)
 
 
 def _number(path: str) -> int:

@@ -140,9 +140,10 @@ class ActorSystem:
         return open_peers(self.settings, self.layout)
 
     def examine(self) -> Iterator[Finding]:
-        """Look for what would stand in the way of the instances that are to run."""
+        """Look for what of this machine is in the way of the instances that are to run."""
         wanted = sum(record.desired is Desired.RUNNING for record in self.store.records())
-        return examine(self.settings, instances=max(wanted, FEW_INSTANCES))
+        number = max(wanted, FEW_INSTANCES)
+        return examine(self.settings, instances=number, elsewhere=False)
 
     def start(self, publish: Callable[[Event], None]) -> None:
         """Start the actors; their events go to ``publish``, and to the capabilities."""

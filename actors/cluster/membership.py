@@ -174,6 +174,9 @@ class Keeper:
             self._complain(f"this host cannot join: {error}")
             return self._ttl / HURRY
         until = sent + self._allowed
+        if self._now() >= until:
+            log.warning("joining took too long to be of use: once more")
+            return 0.0
         self._watchman.until(until, patience=SWEEP)
         with self._lock:
             if not self._is_there(member):

@@ -195,6 +195,22 @@ def test_a_key_that_goes_before_the_join_is_known_is_seen() -> None:
         assert not house.lets_in(doomed[0])
 
 
+def test_a_join_that_took_too_long_is_made_anew_at_once() -> None:
+    """The guard would open for none of it; so it is not waited for."""
+    house, clock, slow_ones = Paperhouse(), [0.0], list[Membership]()
+    house.keeper._now = lambda: clock[0]
+
+    def slow(member: Membership) -> None:
+        clock[0] += TTL
+        slow_ones.append(member)
+        house.engine.before_answer = lambda member: None
+
+    house.engine.before_answer = slow
+    with begun(house) as member:
+        assert [each.incarnation + 1 for each in slow_ones] == [member.incarnation]
+        assert house.told() == ["die", "die", "live"]
+
+
 def test_the_end_of_a_former_membership_ends_nothing() -> None:
     """A watch may tell late."""
     house = Paperhouse()

@@ -89,6 +89,7 @@ class Station:
             f"--initial-advertise-peer-urls={here}",
             f"--initial-cluster={everybody}",
             "--log-level=error",
+            "--pre-vote",  # which is as it comes from 3.5 on
         ]
         self.etcd = self._run([binary(), *options], "etcd.log")
 
