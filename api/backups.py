@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import base64
-import os
-import secrets
-import shutil
 import threading
 import urllib.parse
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 import falcon
 import msgspec
 
+from api.archives import Archives
 from api.input import read_body, read_flag, read_query, read_wait
 from api.replies import InstanceReply, write
 from bus.answers import Answer, BackupAnswer, BackupFileAnswer, BackupsAnswer, InstanceAnswer
 from bus.backup import Backup, BackupPolicy, PolicyChange
 from bus.client import BusClient
-from bus.errors import BackupError, BusTimeout, InvalidBackup, NotFound
+from bus.errors import BusTimeout
 from bus.requests import (
     ConfirmRestore,
     CreateBackup,
@@ -46,7 +43,6 @@ AT_ONCE = 0.1
 """How long one waits who will not, in seconds: what is wrong with a request is known by then."""
 MAX_WAITING = 16
 """Calls that wait for a copy at the same time; the others are answered with 202 at once."""
-COPY = 1024 * 1024
 
 _A = TypeVar("_A", bound=Answer)
 
@@ -86,10 +82,9 @@ class BackupsReply(msgspec.Struct, frozen=True, kw_only=True):
 class BackupsResource:
     """The backups of one user."""
 
-    def __init__(self, bus: BusClient, *, uploads: Path) -> None:
-        """``uploads`` is the directory that archives are put into while they come in."""
+    def __init__(self, bus: BusClient, archives: Archives) -> None:
         self._bus = bus
-        self._uploads = uploads
+        self._archives = archives
         self._waiting = threading.BoundedSemaphore(MAX_WAITING)
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, user_id: str) -> None:
@@ -126,11 +121,7 @@ class BackupsResource:
         read_query(req)
         request = FindBackup(user_id=user_id, backup=backup)
         answer = self._bus.ask(request, BackupFileAnswer)
-        try:
-            file = open(answer.path, "rb")  # noqa: SIM115 (whoever sends it closes it)
-        except OSError as error:
-            raise NotFound(f"The file of backup {backup} is gone: {error.strerror}") from error
-        resp.set_stream(file, os.fstat(file.fileno()).st_size)
+        resp.set_stream(self._archives.open(answer, user_id), answer.backup.bytes)
         resp.content_type = "application/zip"
         resp.downloadable_as = f"{user_id}-{answer.backup.id}.zip"
         resp.set_header("Repr-Digest", f"sha-256=:{_base64(answer.backup.sha256)}:")
@@ -171,24 +162,9 @@ class BackupsResource:
         keep = read_flag(query.get("keep_secrets"), "keep_secrets")
         wait = read_wait(query.get("wait"), LONG_WAIT)
         check_user_id(user_id)
-        upload = self._take_in(req)
-        request = ImportInstance(user_id=user_id, upload=upload.name, keep_secrets=keep)
+        upload = self._archives.take_in(user_id, req.bounded_stream)
+        request = ImportInstance(user_id=user_id, upload=upload, keep_secrets=keep)
         self._replaced(resp, request, user_id, "PocketBase imported", wait)
-
-    def _take_in(self, req: falcon.Request) -> Path:
-        """Write the body to a file; raise :class:`InvalidBackup` or :class:`BackupError`."""
-        upload = self._uploads / f"{secrets.token_hex(16)}.zip"
-        try:
-            with open(upload, "xb", opener=_private) as file:
-                shutil.copyfileobj(req.bounded_stream, file, COPY)
-                size = file.tell()
-        except OSError as error:
-            upload.unlink(missing_ok=True)
-            raise BackupError(f"The archive cannot be kept: {error.strerror}") from error
-        if not size:
-            upload.unlink(missing_ok=True)
-            raise InvalidBackup("The body is empty: send the archive as it is, as the body")
-        return upload
 
     def _write_list(
         self, resp: falcon.Response, request: Request, timeout: float | None = None
@@ -254,10 +230,6 @@ def _goes_on(resp: falcon.Response, user_id: str) -> str:
     return "It is under way: the events tell how far it is, and what comes of it"
 
 
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_CLOEXEC, 0o600)
-
-
 def _base64(hexadecimal: str) -> str:
     return base64.b64encode(bytes.fromhex(hexadecimal)).decode()
 
@@ -266,7 +238,7 @@ def add_backups(
     app: falcon.App[falcon.Request, falcon.Response], bus: BusClient, settings: Settings
 ) -> None:
     """Add the routes of the backups."""
-    backups = BackupsResource(bus, uploads=settings.uploads_path)
+    backups = BackupsResource(bus, Archives(bus, settings))
     user = "/api/users/{user_id}"
     app.add_route(f"{user}/backups", backups)
     app.add_route(f"{user}/backups/{{backup}}", backups, suffix="one")

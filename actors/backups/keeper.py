@@ -14,6 +14,7 @@ from actors.backups.catalogue import Catalogue, Entry
 from actors.backups.facts import Begin, JobDone, JobFailed, Opened, OwnerChanged, RoundDue
 from actors.backups.jobs import Jobs
 from actors.backups.manifest import Kind
+from actors.backups.pieces import Pieces
 from actors.backups.progress import progress_of
 from actors.backups.proof import Prover, clear_trials
 from actors.backups.proofs import Proofs
@@ -52,6 +53,8 @@ from bus.requests import (
     ListBackups,
     ProveBackup,
     PutBackupPolicy,
+    PutUpload,
+    ReadBackup,
     Request,
     RestoreBackup,
     UndoRestore,
@@ -67,6 +70,8 @@ REQUESTS = (
     ListBackups,
     ProveBackup,
     PutBackupPolicy,
+    PutUpload,
+    ReadBackup,
     RestoreBackup,
     UndoRestore,
 )
@@ -95,6 +100,7 @@ class BackupKeeper(pykka.ThreadingActor):
         elsewhere = open_elsewhere(services.settings)
         self._sending = Sending(services, self._catalogue, self._jobs, elsewhere)
         self._proofs = Proofs(services, self._catalogue, self._jobs, self._workshop, self._next)
+        self._pieces = Pieces(services, self._catalogue)
         self._due: deque[str] = deque()
         self._scheduled: set[str] = set()
         """Those in :attr:`_due`."""
@@ -114,6 +120,7 @@ class BackupKeeper(pykka.ThreadingActor):
 
     def on_stop(self) -> None:
         """End what is under way."""
+        self._pieces.close()
         self._prover.close()
         self._jobs.close()
 
@@ -173,8 +180,10 @@ class BackupKeeper(pykka.ThreadingActor):
                 self._round()
             case FindBackup(user_id=user_id, backup=backup):
                 entry = self._catalogue.find(user_id, backup)
-                path = str(self._catalogue.archive(user_id, entry))
-                reply(BackupFileAnswer(backup=entry.backup, path=path))
+                path, host = self._catalogue.archive(user_id, entry), self._services.layout.host
+                reply(BackupFileAnswer(backup=entry.backup, path=str(path), host=host))
+            case ReadBackup() | PutUpload():
+                self._pieces.serve(request, reply)
             case DeleteBackup(user_id=user_id, backup=backup):
                 self._jobs.check_free([user_id])
                 entry = self._catalogue.find(user_id, backup)

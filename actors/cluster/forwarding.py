@@ -27,8 +27,8 @@ from bus.requests import (
     GetReplica,
     GetSleep,
     GetUsage,
-    ImportInstance,
     ListBackups,
+    ReadBackup,
     ReadLog,
     RenameInstance,
     Request,
@@ -47,6 +47,7 @@ READS = (
     ReadLog,
     ListBackups,
     FindBackup,
+    ReadBackup,
 )
 """What may be asked twice; everything else goes with a key, so that it is done once."""
 LOOKERS = 8
@@ -104,7 +105,6 @@ class Forwarder:
         if target.host == self._directory.host:
             self._serve_here(request, reply)
             return
-        self._check_file(request, target)
         key = "" if isinstance(request, READS) else uuid.uuid4().hex
         trip = _Trip(request=request, reply=reply, key=key, request_id=trace.request_id())
         self._ask(trip, target, lambda outcome: self._answered(trip, target, outcome))
@@ -212,14 +212,6 @@ class Forwarder:
             self._serve_here(request, reply)
         except PblmError as error:
             reply(ErrorAnswer.of(error))
-
-    def _check_file(self, request: UserRequest, target: Target) -> None:
-        """Refuse what hands over a file: only the host that has it can."""
-        host = self._directory.hosts().get(target.host)
-        if isinstance(request, FindBackup | ImportInstance) and host is not None:
-            raise Conflict(
-                f"The files of {request.user_id} are on host {target.host}: ask {host.http}"
-            )
 
     def _check_other(self, request: UserRequest) -> None:
         """Refuse what would bring together users of two hosts."""

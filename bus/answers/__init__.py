@@ -10,6 +10,8 @@ from bus.answers.backups import (
     BackupAnswer,
     BackupFileAnswer,
     BackupsAnswer,
+    PieceAnswer,
+    UploadAnswer,
 )
 from bus.answers.base import Answer
 from bus.answers.cluster import (
@@ -50,6 +52,8 @@ AnyAnswer = (
     | BackupAnswer
     | BackupFileAnswer
     | BackupsAnswer
+    | PieceAnswer
+    | UploadAnswer
     | ClusterAnswer
     | DrillAnswer
     | MovesAnswer
@@ -79,6 +83,7 @@ __all__ = [
     "LogAnswer",
     "MetadataAnswer",
     "MovesAnswer",
+    "PieceAnswer",
     "PlaceAnswer",
     "ReplicaAnswer",
     "ReplicaGeneration",
@@ -86,5 +91,6 @@ __all__ = [
     "RolloutAnswer",
     "SleepAnswer",
     "TokenAnswer",
+    "UploadAnswer",
     "UsageAnswer",
 ]

@@ -29,3 +29,17 @@ class BackupFileAnswer(Answer, frozen=True, kw_only=True, tag=True):
 
     backup: Backup
     path: str
+    host: str | None = None
+    """In a cluster, the host that the file is on: on another one ``ReadBackup`` reads it."""
+
+
+class PieceAnswer(Answer, frozen=True, kw_only=True, tag=True):
+    """To ``ReadBackup``: the piece; it is empty behind the end of the file."""
+
+    piece: bytes
+
+
+class UploadAnswer(Answer, frozen=True, kw_only=True, tag=True):
+    """To ``PutUpload``: how many bytes of the archive are there."""
+
+    bytes: int

@@ -15,6 +15,8 @@ from bus.requests.access import (
     RevokeTokens,
 )
 from bus.requests.backups import (
+    PIECE,
+    UPLOAD_PIECE,
     ConfirmRestore,
     CreateBackup,
     DeleteBackup,
@@ -24,6 +26,8 @@ from bus.requests.backups import (
     ListBackups,
     ProveBackup,
     PutBackupPolicy,
+    PutUpload,
+    ReadBackup,
     RestoreBackup,
     UndoRestore,
 )
@@ -93,6 +97,8 @@ AnyRequest = (
     | ListBackups
     | ProveBackup
     | PutBackupPolicy
+    | PutUpload
+    | ReadBackup
     | RestoreBackup
     | UndoRestore
     | GetCluster
@@ -110,6 +116,8 @@ __all__ = [
     "MAX_PAGE",
     "MAX_TOKEN_SECONDS",
     "MAX_WAVE",
+    "PIECE",
+    "UPLOAD_PIECE",
     "AnyRequest",
     "CancelRollout",
     "CloneInstance",
@@ -144,6 +152,8 @@ __all__ = [
     "PutBackupPolicy",
     "PutMetadata",
     "PutSleepPolicy",
+    "PutUpload",
+    "ReadBackup",
     "ReadLog",
     "RebalanceHost",
     "RenameInstance",

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
+
+import msgspec
 
 from bus.backup import PolicyChange
 from bus.errors import InvalidRequest
 from bus.requests.base import UserRequest
 from bus.user_id import check_user_id
+
+PIECE = 256 * 1024
+"""So much of a backup's file is read at once, in bytes."""
+UPLOAD_PIECE = 40 * 1024
+"""The largest piece of an upload, in bytes: in Base64 it fits into the largest request."""
 
 
 class CreateBackup(UserRequest, frozen=True, kw_only=True, tag=True):
@@ -41,6 +49,14 @@ class FindBackup(UserRequest, frozen=True, kw_only=True, tag=True):
     """Where the file of one backup is."""
 
     backup: str
+
+
+class ReadBackup(UserRequest, frozen=True, kw_only=True, tag=True):
+    """A piece of one backup's file, from whichever host has it."""
+
+    backup: str
+    offset: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """Where the piece begins, in bytes."""
 
 
 class DeleteBackup(UserRequest, frozen=True, kw_only=True, tag=True):
@@ -78,10 +94,24 @@ class ConfirmRestore(UserRequest, frozen=True, kw_only=True, tag=True):
     """The restored data are good: remove what was put aside."""
 
 
+class PutUpload(UserRequest, frozen=True, kw_only=True, tag=True):
+    """Add a piece to an archive that comes in for a new user, on the host that is to have him.
+
+    The pieces come one after another, the next when the last one was answered.
+    """
+
+    upload: str
+    """Its name among the uploads, chosen by who sends it: 32 hexadecimal digits and ``.zip``."""
+    offset: Annotated[int, msgspec.Meta(ge=0)]
+    """Where the piece begins, in bytes: how long the archive is so far."""
+    piece: Annotated[bytes, msgspec.Meta(max_length=UPLOAD_PIECE)]
+
+
 class ImportInstance(UserRequest, frozen=True, kw_only=True, tag=True):
     """Make an uploaded archive the data of a new user.
 
-    ``upload`` is a file in the manager's own directory of uploads, which is taken over.
+    ``upload`` is a file in the directory of uploads of the host that is to have the user, by
+    :class:`PutUpload` or, where there is one host, put there; it is taken over.
     """
 
     upload: str

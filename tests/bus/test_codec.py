@@ -49,6 +49,8 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "keep_weekly": st.integers(0, MAX_KEPT),
     "label": st.from_regex(r"[a-z0-9][a-z0-9-]{0,62}", fullmatch=True),
     "reason": st.text(min_size=1, max_size=200),
+    "offset": st.integers(0, 2**40),
+    "piece": st.binary(max_size=99),
     "metadata": st.dictionaries(st.text(max_size=9), st.none() | st.integers(-9, 9), max_size=3),
 }
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+import os
+import random
 import re
 import stat
+import zipfile
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 import requests
@@ -14,7 +20,7 @@ from actors.probe import listens
 from bus.answers import InstanceAnswer
 from bus.client import BusClient
 from bus.events import StatusChanged
-from bus.requests import GetInstance
+from bus.requests import PIECE, GetInstance
 from bus.states import Status
 from bus.subscriber import Snapshot, Subscriber
 from tests.cluster.fleet import Fleet, fleet_of
@@ -148,6 +154,32 @@ def test_an_instance_listens_where_its_host_is_reached(fleet: Fleet) -> None:
     assert answers == [200, 403], "whoever reaches the port may say where it comes from"
     h2.api.call("POST", f"/api/users/{user_id}/sleep")
     eventually(lambda: not listens(port, "127.0.1.2"), "it sleeps")
+
+
+def test_files_go_in_and_out_at_any_host(fleet: Fleet, tmp_path: Path) -> None:
+    """An archive of many pieces is imported, backed up and had again, where the user is not."""
+    user_id, target = fleet.named("h2", "whole"), fleet.named("h2", "brought")
+    h1, shell = fleet.hosts["h1"], Shell(fleet.hosts["h1"])
+    h1.api.run(user_id)
+    backups = f"/api/users/{user_id}/backups"
+    made = h1.api.call("POST", backups, json={}).json()["backup"]
+    archive = tmp_path / "archive.zip"
+    assert shell("export", user_id, made["id"], str(archive)).status == 0
+    assert hashlib.sha256(archive.read_bytes()).hexdigest() == made["sha256"]
+    uploads = random.Random(7).randbytes(5 * PIECE // 2)
+    with zipfile.ZipFile(archive, "a") as file:
+        file.writestr("storage/notes/first/picture.bin", uploads)
+    path = f"/api/users/{target}"
+    brought = h1.api.call("POST", f"{path}/import", data=archive.read_bytes())
+    assert brought.status_code == 200, brought.text
+    assert brought.json()["instance"]["host"] == "h2"
+    made = h1.api.call("POST", f"{path}/backups", json={}).json()["backup"]
+    content = h1.api.call("GET", f"{path}/backups/{made['id']}").content
+    assert hashlib.sha256(content).hexdigest() == made["sha256"]
+    with zipfile.ZipFile(io.BytesIO(content)) as file:
+        assert file.read("storage/notes/first/picture.bin") == uploads
+    assert h1.api.call("POST", f"{path}2/import", data=b"").json()["code"] == "invalid_backup"
+    assert os.listdir(fleet.hosts["h2"].settings.uploads_path) == []
 
 
 def test_users_are_moved_from_any_host(fleet: Fleet) -> None:

@@ -14,12 +14,17 @@ from bus.errors import Conflict, Unavailable
 from bus.events import HostConnected, StatusChanged
 from bus.peers.line import Patience
 from bus.requests import (
+    UPLOAD_PIECE,
     CloneInstance,
     FindBackup,
     GetCluster,
     GetInstance,
+    ImportInstance,
     InitInstance,
+    PutUpload,
+    ReadBackup,
     StopInstance,
+    UserRequest,
 )
 from bus.states import Status
 from tests.bus.parts import NOW, PATIENCE, changed
@@ -147,12 +152,19 @@ def test_users_of_two_hosts_are_not_brought_together(three: Cluster) -> None:
     assert isinstance(three["h1"].answer(CloneInstance(user_id="alice", to="cid")), InstanceAnswer)
 
 
-def test_a_file_is_had_from_the_host_that_has_it(three: Cluster) -> None:
-    """A path means nothing on another host: whoever asks is told where to ask."""
+def test_files_are_read_and_written_on_the_host_that_has_the_user(three: Cluster) -> None:
+    """A path means nothing on another host: pieces of the files go over the bus."""
     three.give("alice", "h2")
-    with pytest.raises(Conflict, match="alice are on host h2: ask http://h2"):
-        three["h1"].ask(FindBackup(user_id="alice", backup="b1"))
-    assert three["h2"].about("alice") == []
+    requests: list[UserRequest] = [
+        FindBackup(user_id="alice", backup="b1"),
+        ReadBackup(user_id="alice", backup="b1", offset=0),
+        PutUpload(user_id="alice", upload="it", offset=0, piece=bytes(UPLOAD_PIECE)),
+        ImportInstance(user_id="alice", upload="it"),
+    ]
+    for request in requests:
+        three["h1"].answer(request)
+    assert three["h2"].about("alice") == requests
+    assert three["h1"].about("alice") == []
 
 
 def test_one_bus_tells_what_happens_on_all_hosts(three: Cluster) -> None:
