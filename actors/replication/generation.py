@@ -116,9 +116,13 @@ class LocalState:
         return False
 
     def last_change(self) -> str | None:
-        """The name of the file with the last changes that Litestream has copied; None: none."""
+        """The name of the file with the last changes that Litestream has copied; None: none.
+
+        One that it was writing when it was killed has another name, and is never in the replica.
+        """
         with contextlib.suppress(OSError):
-            return max(os.listdir(self.meta / "ltx" / "0"), default=None)
+            names = os.listdir(self.meta / "ltx" / "0")
+            return max((name for name in names if name.endswith(".ltx")), default=None)
         return None
 
     def forget(self) -> None:

@@ -11,13 +11,22 @@ class Rest:
     """One connection that is kept. Not for sharing between threads."""
 
     def __init__(
-        self, port: int, *, timeout: float = 10.0, token: str = "", host: str = "127.0.0.1"
+        self,
+        port: int,
+        *,
+        timeout: float = 10.0,
+        token: str = "",
+        host: str = "127.0.0.1",
+        source: str = "",
     ) -> None:
+        """``source`` is the address that it calls from; empty: which that is does not matter."""
         self.port = port
         self._headers = {"Content-Type": "application/json"}
         if token:
             self._headers["Authorization"] = token
-        self._connection = http.client.HTTPConnection(host, port, timeout=timeout)
+        self._connection = http.client.HTTPConnection(
+            host, port, timeout=timeout, source_address=(source, 0) if source else None
+        )
 
     def call(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
         """Return the HTTP status and the body; raise ConnectionError when there is no answer."""

@@ -23,6 +23,7 @@ NOTES = {
 }
 """Everybody may read, so that a reader cannot fail to notice whose notes these are."""
 PATH = "/api/collections/notes/records"
+LOOPBACK = "127.0.0.1"
 PAUSE = 0.15
 TIMEOUT = 5.0
 
@@ -32,16 +33,21 @@ def value_of(owner: str, number: int) -> str:
     return hashlib.sha256(f"{owner}/{number}".encode()).hexdigest()[:24]
 
 
-def provide(binary: str, instance: dict[str, Any]) -> str:
-    """Make a superuser and the collection of notes; return the superuser's token."""
+def provide(binary: str, instance: dict[str, Any], host: str = LOOPBACK) -> str:
+    """Make a superuser and the collection of notes; return the superuser's token.
+
+    ``host`` is the address of this machine's where it listens. Superusers may come from loopback.
+    """
     directory, port = instance["db_path"], instance["port"]
     command = [binary, "superuser", "upsert", EMAIL, PASSWORD, f"--dir={directory}"]
     subprocess.run(command, check=True, capture_output=True, timeout=60, cwd=directory)
     login = {"identity": EMAIL, "password": PASSWORD}
     path = "/api/collections/_superusers/auth-with-password"
-    _, answer = Rest(port, timeout=60).call("POST", path, login)
+    rest = Rest(port, host=host, source=LOOPBACK, timeout=60)
+    _, answer = rest.call("POST", path, login)
     token: str = answer["token"]
-    status, answer = Rest(port, token=token, timeout=60).call("POST", "/api/collections", NOTES)
+    rest = Rest(port, host=host, source=LOOPBACK, token=token, timeout=60)
+    status, answer = rest.call("POST", "/api/collections", NOTES)
     if status != 200:
         raise RuntimeError(f"cannot make the collection: {status} {answer}")
     return token

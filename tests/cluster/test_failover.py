@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import pytest
 
 from actors.cluster.directory import State
-from tests.cluster.fleet import Fleet, fleet_of
+from tests.cluster.fleet import TTL, Fleet, fleet_of
 from tests.cluster.rows import Rows, copied, numbers_at
 from tests.etcd import Etcd as Engine
-from tests.house.surroundings import await_end, eventually
+from tests.house.surroundings import PATIENCE, await_end, eventually
 
 
 @pytest.fixture(scope="module")
@@ -71,3 +71,22 @@ def test_a_stopped_agents_tenants_are_killed_before_others_start(fleet: Fleet) -
     fleet.await_hosts("h1", "h2", "h3")
     eventually(lambda: fleet.kept("h3") == 0, "it has let go of carol")
     assert fleet.place(carol) == place
+
+
+def test_when_etcd_is_back_all_go_on_with_their_own_data(fleet: Fleet, engine: Engine) -> None:
+    """Without it nobody can prove to be there: every host kills what it runs; none is robbed."""
+    users = {host: fleet.named(host, "erin") for host in fleet.hosts}
+    served = {host: fleet.hosts[host].api.run(user) for host, user in users.items()}
+    for each in served.values():
+        Rows(each).write(5)
+    (member,) = engine.members
+    member.send(signal.SIGSTOP)
+    try:
+        for each in served.values():
+            await_end(each["pid"], TTL + PATIENCE)
+    finally:
+        member.send(signal.SIGCONT)
+    eventually(lambda: {fleet.place(user).epoch for user in users.values()} == {2}, "all claimed")
+    for host, user in users.items():
+        place = fleet.await_run(user, host)
+        assert numbers_at(place) == [1, 2, 3, 4, 5]

@@ -21,17 +21,16 @@ from pathlib import Path
 from tests.chaos import interrupt
 from tests.etcd import ETCD, version
 from tests.nemesis.faults import FAULTS
-from tests.nemesis.network import BUCKET, network
 from tests.nemesis.run import Happened, Run, kinds
 from tests.nemesis.verdict import Broken, counts, groups
-from tests.replication.s3 import bucket
+from tests.nemesis.world import missing, world
 
 
 def main() -> int:
     """Run, print, perhaps write."""
     options = _options()
-    if os.geteuid() != 0:
-        print("takes root: network namespaces are made", file=sys.stderr)
+    if problem := missing():
+        print(problem, file=sys.stderr)
         return 2
     if options.etcd:
         os.environ[ETCD] = options.etcd
@@ -53,27 +52,17 @@ def main() -> int:
 
 def _run(options: argparse.Namespace, folder: Path) -> tuple[str, list[Broken]]:
     chance = random.Random(options.seed)
-    with network(options.hosts) as hosts, bucket(folder / "s3", address=BUCKET) as s3:
-        settings = s3.settings() | {
-            "cluster_ttl": options.ttl,
-            "cluster_margin": options.margin,
-        }
-        replicas = s3.folder / str(settings["replica_url"]).split("/", 3)[3]
-        run = Run(hosts, folder, settings, replicas, _say)
+    sizes = {"hosts": options.hosts, "ttl": options.ttl, "margin": options.margin}
+    with world(folder, _say, **sizes) as run:
         try:
             run.begin(options.users)
             until = time.monotonic() + options.seconds
             while time.monotonic() < until:
                 run.hurt(chance, kinds(options.only))
             wrong = run.end()
-        except BaseException:
+        finally:
             if options.keep:
                 _keep(folder, options.keep)
-            raise
-        finally:
-            run.close()
-        if options.keep:
-            _keep(folder, options.keep)
         if options.json:
             options.json.write_text(json.dumps(_told(run, wrong), indent=1))
     return _markdown(options, run, wrong), wrong

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.nemesis.network import BUCKET
-from tests.nemesis.station import Station
+from tests.nemesis.station import BUS, EVENTS, Station
 
 Hurt = Callable[[Station, list[Station]], None]
 
@@ -138,5 +138,16 @@ FAULTS = (
         lasts=25,
     ),
     Fault(name="instance killed", begin=_kill_tenants, end=_nothing, lasts=1),
+    Fault(
+        name="bus cut off",
+        begin=lambda one, _: one.host.block(BUS, EVENTS),
+        end=lambda one, _: one.host.unblock(),
+        lasts=15,
+    ),
 )
-"""All kinds."""
+"""All kinds; what a seed means depends on them and their order."""
+
+
+def fault(name: str) -> Fault:
+    """Return the one of that name."""
+    return next(each for each in FAULTS if each.name == name)

@@ -74,6 +74,23 @@ class Host:
         for address in addresses:
             ip("-n", self.name, "route", "add", "blackhole", f"{address}/32")
 
+    def block(self, *ports: int) -> None:
+        """Have nothing arrive from or at those TCP ports, of whomever; takes nftables."""
+        these = ", ".join(map(str, ports))
+        rules = ["add table inet cut"]
+        for way in ("input", "output"):
+            rules.append(f"add chain inet cut {way} {{ type filter hook {way} priority 0; }}")
+            for which in ("sport", "dport"):
+                rules.append(f"add rule inet cut {way} tcp {which} {{ {these} }} drop")
+        self._nft("\n".join(rules))
+
+    def unblock(self) -> None:
+        """Undo it."""
+        self._nft("delete table inet cut")
+
+    def _nft(self, rules: str) -> None:
+        subprocess.run([*self.enter, "nft", rules], check=True, capture_output=True)
+
     def find(self, *addresses: str) -> None:
         """Undo it."""
         for address in addresses:

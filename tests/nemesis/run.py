@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 import sqlite3
 import subprocess
@@ -9,8 +10,8 @@ import sys
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,8 @@ RECOVERY = 60.0
 """Seconds in which everybody is served again, beyond the time of a lease."""
 SLACK = 2.5
 """Seconds before an owner's last acknowledgement that may be lost: one to the next copy, one for
-that to arrive, and the rest for a busy machine."""
+that to arrive, and the rest for a busy machine. While its instance does not run, nothing is written
+and nothing copied: that time does not count."""
 
 Say = Callable[[str], None]
 
@@ -108,24 +110,36 @@ class Run:
         It befalls the host of somebody: one that has nobody would be missed by nobody.
         """
         fault, client = chance.choice(among), chance.choice(self.clients)
-        station = self._owner(self._await_place(client.user))
+        with self.during(fault, self.owner(client.user)):
+            threading.Event().wait(fault.lasts)
+
+    @contextmanager
+    def during(self, fault: Fault, station: Station) -> Iterator[Happened]:
+        """Make a fault, undo it after the block, and wait until everybody is served again."""
         happened = Happened(fault=fault, host=station.name, began=boottime())
         self.happened.append(happened)
         marks = {client.user: len(client.acks) for client in self.clients}
         fault.begin(station, self.stations)
-        threading.Event().wait(fault.lasts)
-        fault.end(station, self.stations)
-        ended = happened.ended = boottime()
-        self._await(
-            lambda: all(each.acks[-1].at > ended for each in self.clients), f"after {fault.name}"
-        )
-        self._await(lambda: all(each.serves() for each in self.stations), "all serve")
-        self._await(lambda: len(self.agreed.hosts().hosts) == len(self.stations), "all have joined")
+        try:
+            yield happened
+        finally:
+            fault.end(station, self.stations)
+            happened.ended = boottime()
+        self._await_well(happened.ended, fault.name)
         happened.outages = [
             max(client.outages(since=marks[client.user]), default=0.0) for client in self.clients
         ]
         worst = max(happened.outages)
         self._say(f"{fault.name:42} {station.name}  longest outage {worst:5.1f} s")
+
+    def _await_well(self, since: float, what: str) -> None:
+        self._await(lambda: all(each.acks[-1].at > since for each in self.clients), f"after {what}")
+        self._await(lambda: all(each.serves() for each in self.stations), "all serve")
+        self._await(lambda: len(self.agreed.hosts().hosts) == len(self.stations), "all have joined")
+
+    def owner(self, user: str) -> Station:
+        """Return the host that a user runs on, as soon as it runs."""
+        return self._owner(self._await_place(user))
 
     def end(self) -> list[Broken]:
         """Stop the clients; return what was violated."""
@@ -166,11 +180,12 @@ class Run:
         )
         cause.lost += 1
         cause.window = max(cause.window, window)
+        copied_for = functools.partial(self.replica.copied_for, client.user, until=last)
         bound = SLACK + (self._ttl - self._margin if cause.fault.cut else 0.0)
-        if window <= bound:
+        if copied_for(ack.at) <= bound:
             return None
         since = self._behind_since(client.user, ack, last)
-        if since is not None and window <= bound + last - since:
+        if since is not None and copied_for(ack.at) <= bound + copied_for(since):
             cause.behind += 1
             return None
         what = f"acknowledged by {ack.host} in epoch {ack.epoch}, before {cause.fault.name}"
@@ -208,7 +223,7 @@ class Run:
         return self.atlas.place(user)
 
     def _await_place(self, user: str) -> Place:
-        self._await(lambda: self._runs(user), f"{user} runs")
+        self._await(lambda: self.runs(user), f"{user} runs")
         place = self.atlas.place(user)
         assert place is not None
         return place
@@ -216,7 +231,8 @@ class Run:
     def _owner(self, place: Place) -> Station:
         return next(each for each in self.stations if each.name == place.host)
 
-    def _runs(self, user: str) -> bool:
+    def runs(self, user: str) -> bool:
+        """Whether the user runs, as far as the hosts have agreed."""
         place = self.atlas.place(user)
         return place is not None and place.state is State.RUNNING
 
@@ -226,8 +242,8 @@ class Run:
     def _provide(self, user: str, place: Place) -> None:
         station = self._owner(place)
         directory = station.dbs / directory_name(user)
-        port = str(place.address).rpartition(":")[2]
-        program = [sys.executable, "-m", "tests.nemesis.provide", str(directory), port]
+        host, _, port = str(place.address).rpartition(":")
+        program = [sys.executable, "-m", "tests.nemesis.provide", str(directory), host, port]
         subprocess.run([*station.host.enter, *program], check=True, timeout=60)
 
     def _await(self, condition: Callable[[], bool], what: str) -> None:

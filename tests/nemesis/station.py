@@ -68,12 +68,28 @@ class Station:
 
     def leads(self) -> bool:
         """Whether its member leads etcd."""
-        url = f"{members(self._hosts)[self.host.number - 1]}/v3/maintenance/status"
         try:
-            status = requests.post(url, json={}, timeout=2).json()
+            status = self._status()
         except requests.RequestException:
             return False
         return bool(status.get("leader") == status["header"]["member_id"])
+
+    def lead(self, stations: list[Station]) -> None:
+        """Have its member lead etcd."""
+        leader = next(each for each in stations if each.leads())
+        if leader is not self:
+            body = {"targetID": self._status()["header"]["member_id"]}
+            leader._maintain("transfer-leadership", body)
+
+    def _status(self) -> dict[str, Any]:
+        return self._maintain("status", {})
+
+    def _maintain(self, what: str, body: dict[str, Any]) -> dict[str, Any]:
+        url = f"{members(self._hosts)[self.host.number - 1]}/v3/maintenance/{what}"
+        answer = requests.post(url, json=body, timeout=5)
+        answer.raise_for_status()
+        told: dict[str, Any] = answer.json()
+        return told
 
     def start_etcd(self) -> None:
         """Start its member."""
@@ -109,6 +125,11 @@ class Station:
         headers = {"Authorization": f"Bearer {TOKEN}"}
         url = f"http://{self.host.address}:{API}{path}"
         return requests.request(method, url, headers=headers, timeout=timeout)
+
+    def metric(self, name: str) -> float:
+        """Return what its manager tells by that name, which has no labels."""
+        lines = self.call("GET", "/metrics").text.splitlines()
+        return float(next(line for line in lines if line.startswith(f"{name} ")).split()[1])
 
     def serves(self) -> bool:
         """Whether its manager knows whose its users are."""

@@ -149,6 +149,18 @@ def test_what_is_not_there_yet_is_behind(place: Place, tmp_path: Path) -> None:
     assert watch.of("Alice", state, now=130) == 5
 
 
+def test_what_litestream_was_writing_when_it_was_killed_is_no_change(place: Place) -> None:
+    """It never reaches the replica under that name: whoever waited for it would wait for ever."""
+    place.generation()
+    state = place.replicas.state("Alice")
+    changes = state.meta / "ltx" / "0"
+    assert state.last_change() is None
+    changes.mkdir(parents=True)
+    for name in ("1.ltx", "2.ltx", "3.ltx.tmp"):
+        (changes / name).write_bytes(b"x")
+    assert state.last_change() == "2.ltx"
+
+
 def test_another_place_begins_a_generation(place: Place, tmp_path: Path) -> None:
     """What another bucket holds is not continued in this one."""
     first = place.generation()
