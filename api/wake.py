@@ -23,7 +23,7 @@ from bus.errors import Conflict, InvalidRequest, InvalidUserId, NotFound, PblmEr
 from bus.instance import Instance
 from bus.requests import FindHost, WakeHost
 from bus.settings import Settings
-from bus.states import Desired
+from bus.states import Desired, Status
 
 THREADS = 160
 """Calls at once."""
@@ -69,10 +69,17 @@ class WakeSink:
         200 with ``X-PB-Port``; 403 for whoever is not to be started; 503 with ``Retry-After``.
         In a cluster also with ``X-PB-Address``. A door that does not say that it looks at it, by
         ``hosts=1``, is not told of other hosts: it would take their ports for those of this one.
+
+        A door that limits wakes says ``asleep=tell``, and gets ``X-PB-Woken: 1`` for whoever did
+        not run; with ``asleep=leave`` that one is left asleep, and answered with 429.
         """
-        label = req.get_param("user") or ""
+        label, asleep = req.get_param("user") or "", req.get_param("asleep")
         resp.set_header("Cache-Control", f"max-age={MAX_AGE}")
         try:
+            woken = asleep in ("tell", "leave") and not self._runs(label)
+            if woken and asleep == "leave":
+                resp.status = HTTPStatus.TOO_MANY_REQUESTS
+                return
             instance = self._wake(label)
             if self._is_elsewhere(instance) and req.get_param("hosts") != "1":
                 raise Unavailable(f"It is on host {instance.host}", retry_after=5)
@@ -88,9 +95,15 @@ class WakeSink:
             if self._host is not None:
                 resp.set_header("X-PB-Address", urlsplit(instance.url or "").hostname or "")
             resp.set_header("X-PB-User", label)
+            if woken:
+                resp.set_header("X-PB-Woken", "1")
 
     def _is_elsewhere(self, instance: Instance) -> bool:
         return self._host is not None and instance.host != self._host
+
+    def _runs(self, label: str) -> bool:
+        found = self._bus.ask(FindHost(label=label), InstanceAnswer).instance
+        return found is not None and found.status is Status.RUNNING
 
     def _wake(self, label: str) -> Instance:
         if not self._waiting.acquire(blocking=False):

@@ -23,13 +23,21 @@ class Rate:
 
     def count(self, key: str) -> None:
         """Count one more; raise :class:`Refusal` when that is one too many."""
+        if not self.take(key):
+            raise busy()
+
+    def take(self, key: str) -> bool:
+        """Count one more; whether it is not one too many."""
         now = self._now()
         if now - self._began >= WINDOW:
             self._began = now
             self._counts.clear()
         self._counts[key] += 1
-        if self._counts[key] > self._most:
-            raise busy()
+        return self._counts[key] <= self._most
+
+    def give_back(self, key: str) -> None:
+        """It was none, after all."""
+        self._counts[key] -= self._counts[key] > 0
 
 
 class Room:

@@ -17,6 +17,7 @@ from multidict import CIMultiDict
 from api.gateway.limits import Rate, Room
 from api.gateway.refusals import Refusal, absent, broken, superuser, too_large
 from api.gateway.routes import Place, Routes
+from api.gateway.target import Target, target_of
 from bus.labels import LABEL
 
 QUIET = 360.0
@@ -88,68 +89,98 @@ class Proxy:
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
         try:
-            label = self._label(request)
+            target = target_of(request)
+            if target.path == "*":
+                return web.Response(status=204)
+            label = self._label(target)
             self._requests.count(label)
-            self._check(request)
+            self._check(request, target)
             with self._room.enter(label):
-                async with await self._ask(request, label) as answer:
+                async with await self._ask(request, target, label) as answer:
                     return await _stream(request, answer)
         except Refusal as refusal:
             return refusal.answer()
         except aiohttp.ClientError:
             return broken().answer()
 
-    def _label(self, request: web.BaseRequest) -> str:
-        host = request.host.partition(":")[0].lower()
+    def _label(self, target: Target) -> str:
+        host = target.authority.partition(":")[0].lower()
         label = host.removesuffix(self._suffix)
         if host == label or not LABEL.fullmatch(label):
             raise absent()
         return label
 
-    def _check(self, request: web.BaseRequest) -> None:
+    def _check(self, request: web.BaseRequest, target: Target) -> None:
         if (request.content_length or 0) > self._options.most_bytes:
             raise too_large()
-        path = urllib.parse.unquote(request.raw_path)
+        path = urllib.parse.unquote(target.path)
         if not self._options.superusers and SUPERUSER.match(path):
             raise superuser()
 
-    async def _ask(self, request: web.BaseRequest, label: str) -> aiohttp.ClientResponse:
+    async def _ask(
+        self, request: web.BaseRequest, target: Target, label: str
+    ) -> aiohttp.ClientResponse:
         """Pass it on, and again as long as that is harmless and the instance is not back yet."""
         loop = asyncio.get_running_loop()
         last = loop.time() + PATIENCE
         place = self._routes.known(label)
         while True:
             if place is None:
-                self._wakes.count(request.remote or "")
-                place = await self._routes.find(label)
+                place = await self._find(label, request.remote or "")
                 last = max(last, loop.time() + PATIENCE)
             try:
-                return await self._send(request, place)
+                return await self._send(request, target, place)
             except aiohttp.ClientConnectionError as error:
                 if loop.time() > last or not _may_be_repeated(request, error):
                     raise
             place = None
             await asyncio.sleep(PAUSE)
 
-    async def _send(self, request: web.BaseRequest, place: Place) -> aiohttp.ClientResponse:
+    async def _find(self, label: str, caller: str) -> Place:
+        """Return where the user's instance answers; a caller who has woken many wakes no more."""
+        may_wake = self._wakes.take(caller)
+        place, woken = await self._routes.find(label, wake=may_wake)
+        if not woken:
+            self._wakes.give_back(caller)
+        return place
+
+    async def _send(
+        self, request: web.BaseRequest, target: Target, place: Place
+    ) -> aiohttp.ClientResponse:
         headers = _passed_on(request.headers.items())
+        headers["Host"] = target.authority
         headers["X-Forwarded-For"] = request.remote or ""
         headers["X-Forwarded-Proto"] = "http"
-        return await self._session.request(
-            request.method,
-            yarl.URL(f"http://{place}{request.raw_path}", encoded=True),
-            headers=headers,
-            data=self._body(request) if request.can_read_body else None,
-            allow_redirects=False,
-            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
-        )
+        body = _Body(request, self._options.most_bytes) if request.can_read_body else None
+        try:
+            return await self._session.request(
+                request.method,
+                yarl.URL(f"http://{place}{target.path}", encoded=True),
+                headers=headers,
+                data=body,
+                allow_redirects=False,
+                skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+            )
+        except aiohttp.ClientError:
+            if body is not None and body.is_too_large:
+                raise too_large() from None
+            raise
 
-    async def _body(self, request: web.BaseRequest) -> AsyncIterator[bytes]:
-        """Yield the body as it comes, up to the limit also where no length was announced."""
+
+class _Body:
+    """The body as it comes, up to the limit also where no length was announced."""
+
+    def __init__(self, request: web.BaseRequest, most_bytes: int) -> None:
+        self.is_too_large = False
+        self._request = request
+        self._most_bytes = most_bytes
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
         passed = 0
-        async for chunk in request.content.iter_any():
+        async for chunk in self._request.content.iter_any():
             passed += len(chunk)
-            if passed > self._options.most_bytes:
+            if passed > self._most_bytes:
+                self.is_too_large = True  # who sends it tells of a broken connection only
                 raise too_large()
             yield chunk
 

@@ -41,6 +41,11 @@ def too_large() -> Refusal:
     return Refusal(413, "The body is too large.")
 
 
+def odd() -> Refusal:
+    """It is for nothing that this door could lead to."""
+    return Refusal(400, "The request is for no path.")
+
+
 def superuser() -> Refusal:
     """Not by this door."""
     return Refusal(403, "Superusers do not sign in here.")

@@ -31,10 +31,10 @@ def manager() -> Iterator[Manager]:
         yield running
 
 
-def ask(manager: Manager, label: str, method: str = "GET") -> requests.Response:
+def ask(manager: Manager, label: str, method: str = "GET", **more: str) -> requests.Response:
     """Ask as a door does."""
     url = f"http://127.0.0.1:{manager.settings.wake_port}/wake"
-    return requests.request(method, url, params={"user": label}, timeout=PATIENCE)
+    return requests.request(method, url, params={"user": label, **more}, timeout=PATIENCE)
 
 
 def put_to_sleep(manager: Manager, user: str) -> requests.Response:
@@ -103,6 +103,20 @@ def test_who_is_not_to_run_is_not_woken(manager: Manager, label: str) -> None:
     answer = ask(manager, label)
     assert (answer.status_code, answer.headers["Cache-Control"]) == (403, "max-age=2")
     assert "X-PB-Port" not in answer.headers
+
+
+def test_a_door_that_limits_wakes_is_told_of_them(manager: Manager) -> None:
+    """Who sleeps is woken, or left asleep, as the door says; who runs is no wake."""
+    manager.api.run("limited")
+    decide(manager, "limited", idle_timeout=60)
+    running = ask(manager, "limited", asleep="leave")
+    assert (running.status_code, "X-PB-Woken" in running.headers) == (200, False)
+    assert put_to_sleep(manager, "limited").status_code == 200
+    assert ask(manager, "limited", asleep="leave").status_code == 429
+    assert manager.api.instance("limited")["status"] == "Hibernated"
+    answers = [ask(manager, "limited", asleep="tell") for _ in range(2)]
+    assert [answer.headers.get("X-PB-Woken") for answer in answers] == ["1", None]
+    assert [answer.status_code for answer in answers] == [200, 200]
 
 
 def test_it_says_why_it_is_awake(manager: Manager) -> None:

@@ -28,9 +28,10 @@ class Alone:
 
     kind = ""
 
-    def __init__(self, port: int, upstream: Upstream, folder: Path) -> None:
+    def __init__(self, port: int, upstream: Upstream, manager: Upstream, folder: Path) -> None:
         self.port = port
         self.upstream = upstream
+        self.manager = manager
         self.folder = folder
 
     def connect(self) -> socket.socket:
@@ -71,7 +72,7 @@ def alone(root: Path, **settings: str) -> Iterator[Alone]:
     manager = Upstream(asked)
     manager.otherwise = at_port(upstream.port)
     with upstream, manager, launched(engine, upstream.port):
-        yield Alone(port, upstream, known.door_path)
+        yield Alone(port, upstream, manager, known.door_path)
 
 
 @contextmanager
