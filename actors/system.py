@@ -292,7 +292,7 @@ class ActorSystem:
         if self.cluster is not None and isinstance(request, UserRequest):
             reply = self.cluster.keep(request, reply)
 
-            def go_on() -> None:
+            def go_on(reply: Reply) -> None:
                 try:
                     self._pass_on(request, reply)
                 except PblmError as error:

@@ -20,11 +20,22 @@ from collections.abc import Callable
 import msgspec
 
 from actors.cluster.atlas import Atlas
-from actors.cluster.coordination import Coordination, Membership, SeenPlace
+from actors.cluster.coordination import Membership, SeenPlace
 from actors.cluster.directory import Place, State
 from actors.cluster.hands import Hands
 from actors.cluster.luggage import Luggage
-from actors.cluster.placing import claimed_by, held, mirrored, order_of, ours
+from actors.cluster.places import Places
+from actors.cluster.placing import (
+    claimed_by,
+    held,
+    is_foreign,
+    is_free,
+    is_late,
+    is_newest,
+    mirrored,
+    order_of,
+    ours,
+)
 from actors.cluster.recovery import Recovery, RecoveryFailed
 from actors.data.particulars import Particulars
 from actors.records import Record
@@ -34,9 +45,6 @@ from bus.causes import Cause
 from bus.errors import BackupError, Conflict, ProcessError, Unavailable
 from bus.states import Status
 
-TRIES = 5
-"""So often a place is read and changed when it was changed in between."""
-
 log = logging.getLogger(__name__)
 
 
@@ -45,24 +53,21 @@ class Claims:
 
     def __init__(
         self,
-        coordination: Coordination,
+        places: Places,
         atlas: Atlas,
         store: Store,
         replicas: Replicas,
         recovery: Recovery,
         luggage: Luggage,
-        member: Callable[[], Membership],
         *,
         address: str,
     ) -> None:
-        """``member`` is this host's membership; it raises :class:`Unavailable` when it has none."""
-        self._coordination = coordination
+        self._places = places
         self._atlas = atlas
         self._store = store
         self._replicas = replicas
         self._recovery = recovery
         self._luggage = luggage
-        self._member = member
         self._address = address
 
     def acquire(self, user_id: str, hands: Hands, *, new: bool = False) -> bool:
@@ -71,17 +76,22 @@ class Claims:
         What lies here of a user who is another host's is set aside. ``new``: also when it is
         nobody's yet.
         """
-        member, seen = self._member(), self._coordination.read(user_id)
+        member, seen = self._places.member(), self._places.read(user_id)
         record = self._store.get(user_id)
-        if seen is None or seen.place.state is State.PURGED:
+        late = seen is not None and record is not None and is_late(seen.place, record)
+        if seen is None or is_free(seen.place, member) or late:
             if record is not None and record.incarnation is not None:
                 self._check_known(user_id, seen)
                 hands.let_go(user_id, "It was purged on another host")
                 record = None
             if record is None and not new:
                 return False
+            if record is None and seen is not None and seen.place.expected is not None:
+                raise Unavailable(f"{seen.place.expected} is to come to {user_id}", retry_after=1)
             self._found(user_id, seen, record, member, hands)
             return True
+        if record is not None:
+            self._check_told(seen.place, record)
         if not self._may_claim(seen.place, member):
             if record is not None and seen.place.host != "":
                 hands.let_go(user_id, f"It is on host {seen.place.host} now")
@@ -99,7 +109,7 @@ class Claims:
         self._check_begun(record)
         if not self._has_base(record):
             return False
-        member, seen = self._member(), self._coordination.read(user_id)
+        member, seen = self._places.member(), self._places.read(user_id)
         if seen is None or not ours(seen.place, member, record):
             why = f"{user_id} is not this host's any more"
             raise ProcessError(f"Process error: {why}", cause=Cause.NOT_OWNER)
@@ -114,8 +124,12 @@ class Claims:
             identity=identity or record.identity,
             wanted=True,
             problem=None,
+            expected=None,
         )
-        return place == seen.place or self._swap(record.user_id, seen, place, member) is not None
+        return (
+            place == seen.place
+            or self._places.swap(record.user_id, seen, place, member) is not None
+        )
 
     def _check_begun(self, begun: Record) -> None:
         """Raise :class:`ProcessError` when the run that was ``begun`` is not the one now."""
@@ -126,38 +140,16 @@ class Claims:
             why = f"{begun.user_id} does not start any more"
             raise ProcessError(f"Process error: {why}", cause=Cause.NOT_OWNER)
 
-    def mirror(self, user_id: str, hands: Hands) -> None:
+    def mirror(self, user_id: str) -> None:
         """Tell what has become of one of ours; nothing is to be told of anybody else."""
-        for _ in range(TRIES):
-            member, seen = self._member(), self._coordination.read(user_id)
-            record = self._store.get(user_id)
-            if record is None:
-                return
-            if seen is None or seen.place.state is State.PURGED:
-                if record.incarnation is None:  # a clone, an import, or somebody's new name
-                    self._found(user_id, seen, record, member, hands)
-                return
-            if not ours(seen.place, member, record):
-                return
-            place = mirrored(seen.place, record)
-            if place == seen.place or self._swap(user_id, seen, place, member) is not None:
-                return
-        raise _busy(user_id)
 
-    def purge(self, user_id: str) -> None:
-        """Tell that there is nothing of the user any more; the epoch stays."""
-        member, seen = self._member(), self._coordination.read(user_id)
-        if seen is None or not held(seen.place, member):
-            return
-        place = seen.place
-        rest = Place(
-            host=place.host,
-            incarnation=place.incarnation,
-            epoch=place.epoch,
-            state=State.PURGED,
-            wanted=False,
-        )
-        self._swap(user_id, seen, rest, member)
+        def change(member: Membership, place: Place | None) -> Place | None:
+            record = self._store.get(user_id)
+            if record is None or place is None or not ours(place, member, record):
+                return None
+            return mirrored(place, record)
+
+        self._places.change(user_id, change)
 
     def begin_move(self, user_id: str, target: str) -> Place:
         """Tell that the user is handed over; nobody starts it here from now on."""
@@ -170,7 +162,7 @@ class Claims:
 
     def hand_over(self, user_id: str, digest: str | None) -> None:
         """Let go of it: its target may claim it from now on."""
-        source = self._member().host
+        source = self._places.member().host
         self._change(
             user_id,
             lambda place: msgspec.structs.replace(place, host="", source=source, digest=digest),
@@ -185,10 +177,20 @@ class Claims:
 
     def retake(self, user_id: str, hands: Hands) -> None:
         """Have the user's actor know that the user is ours, as it was."""
-        seen = self._coordination.read(user_id)
-        if seen is None or not held(seen.place, self._member()):
+        seen = self._places.read(user_id)
+        if seen is None or not held(seen.place, self._places.member()):
             raise Unavailable(f"{user_id} is not on this host", retry_after=1)
         hands.take(order_of(user_id, seen.place, "It stays"))
+
+    def _check_told(self, place: Place, record: Record) -> None:
+        """Raise :class:`Conflict` for data that nobody else has ever had, and another's place."""
+        if is_foreign(place, record):
+            why = (
+                f"The data of {record.user_id} on this host were never told to the others, and the"
+                f" hosts know another {record.user_id}, on {place.host}. They are kept as they are"
+            )
+            log.error(why)
+            raise Conflict(why)
 
     def _check_known(self, user_id: str, seen: SeenPlace | None) -> None:
         """Raise :class:`Conflict` when etcd has forgotten somebody who was claimed from it.
@@ -205,14 +207,15 @@ class Claims:
 
     def _change(self, user_id: str, change: Callable[[Place], Place]) -> Place:
         """Change the place of one of ours, whatever else is told of it at the same time."""
-        for _ in range(TRIES):
-            member, seen = self._member(), self._coordination.read(user_id)
-            if seen is None or not held(seen.place, member):
+
+        def ours_changed(member: Membership, place: Place | None) -> Place:
+            if place is None or not held(place, member):
                 raise Unavailable(f"{user_id} is not on this host", retry_after=1)
-            found = self._swap(user_id, seen, change(seen.place), member)
-            if found is not None:
-                return found.place
-        raise _busy(user_id)
+            return change(place)
+
+        changed = self._places.change(user_id, ours_changed)
+        assert changed is not None
+        return changed
 
     def _found(
         self,
@@ -235,7 +238,7 @@ class Claims:
         if record is not None:
             durable = epoch if epoch == record.epoch and self._has_base(record) else 0
             place = msgspec.structs.replace(mirrored(place, record), durable=durable)
-        self._must(user_id, self._swap(user_id, seen, place, member))
+        self._places.put(user_id, seen, place, member)
         reason = f"It was placed on this host, {member.host}"
         hands.take(order_of(user_id, place, reason))
         if record is not None:
@@ -250,13 +253,7 @@ class Claims:
         hands: Hands,
     ) -> None:
         former = seen.place
-        # Of the epoch that is on record, by a claim of this host's: nobody has run it since.
-        local = (
-            record is not None
-            and record.incarnation is not None
-            and record.epoch == former.epoch
-            and former.problem is None
-        )
+        local = record is not None and is_newest(former, member, record)
         handed = former.host == "" and not local
         draft = self._received(user_id, seen, member) if handed else None
         resume = local and former.state is State.MOVING and former.wanted
@@ -264,7 +261,7 @@ class Claims:
         if local and record is not None and not resume:
             place = mirrored(place, record)  # what could not be told before, is told now
         gone = former.host if former.host not in ("", member.host) else None
-        claimed = self._must(user_id, self._swap(user_id, seen, place, member, gone=gone))
+        claimed = self._places.put(user_id, seen, place, member, gone=gone)
         log.info("%s: claimed, epoch %d, after %s", user_id, place.epoch, former.host or "a move")
         if local:
             reason = "It is this host's again"
@@ -295,7 +292,7 @@ class Claims:
                 return None
             log.error("%s: sent back to %s: %s", user_id, place.source, failure)
             back = msgspec.structs.replace(place, target=place.source)
-            self._swap(user_id, seen, back, member)
+            self._places.swap(user_id, seen, back, member)
             raise Unavailable(f"{user_id} was sent back to {place.source}: {failure}") from failure
 
     def _restore(
@@ -308,17 +305,22 @@ class Claims:
     ) -> None:
         place, reason = claimed.place, f"It was restored on this host, {member.host}"
         draft = None
-        if place.identity is not None or place.durable:
+        if place.identity is not None or place.durable or place.expected is not None:
             try:
-                draft = str(self._recovery.restore(user_id, place))
+                draft = self._restored(user_id, place)
             except RecoveryFailed as failure:
                 reason = f"It could not be restored: {failure}"
                 log.error("%s: %s", user_id, reason)
                 place = msgspec.structs.replace(
                     place, problem=str(failure), identity=place.identity or "unknown"
                 )
-                self._swap(user_id, claimed, place, member)
+                self._places.swap(user_id, claimed, place, member)
         hands.take(order_of(user_id, place, reason, draft, particulars=particulars))
+
+    def _restored(self, user_id: str, place: Place) -> str:
+        if place.expected is not None:
+            raise RecoveryFailed(f"{place.expected} was on the way to a host that was lost")
+        return str(self._recovery.restore(user_id, place))
 
     def _may_claim(self, place: Place, member: Membership) -> bool:
         if place.host == "":
@@ -331,27 +333,3 @@ class Claims:
         except BackupError as error:
             log.warning("%s: its replica cannot be looked at: %s", record.user_id, error)
             return False
-
-    def _swap(
-        self,
-        user_id: str,
-        seen: SeenPlace | None,
-        place: Place,
-        member: Membership,
-        *,
-        gone: str | None = None,
-    ) -> SeenPlace | None:
-        found = self._coordination.swap(user_id, seen, place, member, gone=gone)
-        if found is not None:
-            self._atlas.learn(user_id, found)
-        return found
-
-    def _must(self, user_id: str, seen: SeenPlace | None) -> SeenPlace:
-        if seen is None:
-            why = f"The place of {user_id} has changed meanwhile, or this host is not a member"
-            raise Unavailable(why, retry_after=1)
-        return seen
-
-
-def _busy(user_id: str) -> Unavailable:
-    return Unavailable(f"The place of {user_id} changes all the time", retry_after=1)

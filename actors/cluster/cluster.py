@@ -13,10 +13,11 @@ import msgspec
 
 from actors.capability import Capability
 from actors.clock import Clock
+from actors.cluster.admission import Admission
 from actors.cluster.atlas import Atlas
 from actors.cluster.claims import Claims
 from actors.cluster.coordination import Membership
-from actors.cluster.directory import Directory, Host, Place, State
+from actors.cluster.directory import Directory, Host
 from actors.cluster.etcd import Etcd
 from actors.cluster.fence import Fence
 from actors.cluster.gateway import Unreachable
@@ -24,6 +25,8 @@ from actors.cluster.jobs import Jobs
 from actors.cluster.luggage import Luggage
 from actors.cluster.membership import Keeper, Told, grace
 from actors.cluster.mover import Moves, make_mover
+from actors.cluster.names import Names
+from actors.cluster.places import Places
 from actors.cluster.recovery import Recovery
 from actors.cluster.steward import Steward
 from actors.cluster.tenancy import Tenancy
@@ -39,30 +42,17 @@ from actors.replication.rewind import Rewind
 from actors.services import Services
 from actors.store import Store
 from bus.answers import Answer, ErrorAnswer
-from bus.errors import Conflict, PblmError, Unavailable
+from bus.errors import PblmError, Unavailable
 from bus.events import (
     Event,
-    InstanceDeleted,
-    InstanceRenamed,
-    InstanceUndeleted,
-    StatusChanged,
 )
 from bus.requests import (
-    CloneInstance,
-    ImportInstance,
-    InitInstance,
     PutBackupPolicy,
     PutMetadata,
     PutSleepPolicy,
-    RenameInstance,
     UserRequest,
-    VerifyReplica,
 )
 from bus.settings import Settings
-from bus.states import Status
-
-TOLD = frozenset({Status.STOPPED, Status.HIBERNATED, Status.FAILED})
-"""Statuses of which the others are told when they are entered; of Running they know before."""
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +73,7 @@ class Cluster:
     ) -> None:
         self._store = store
         self._steward: Steward | None = None
+        self._admission: Admission | None = None
         self._closing = ExitStack()
         home = _home(layout)
         self._coordination = Etcd(settings)
@@ -96,6 +87,7 @@ class Cluster:
         rewind = Rewind(settings, layout, self._replica)
         self._recovery = Recovery(layout, rewind, self._replica)
         self._luggage = Luggage(self._coordination, store, layout, self.member)
+        self._places = Places(self._coordination, self._atlas, self.member)
         self._claims = self._make_claims(settings.cluster_address)
         group, fence = open_group(layout.control), Fence()
         if group is not None:
@@ -107,13 +99,12 @@ class Cluster:
 
     def _make_claims(self, address: str) -> Claims:
         return Claims(
-            self._coordination,
+            self._places,
             self._atlas,
             self._store,
             self._replicas,
             self._recovery,
             self._luggage,
-            self.member,
             address=address,
         )
 
@@ -148,10 +139,12 @@ class Cluster:
             self._coordination,
             self._atlas,
             self._claims,
+            Names(self._places, self._store),
             self._jobs,
             lambda: self._keeper.member,
             recover,
         )
+        self._admission = Admission(self._store, self._atlas, self._steward, self.member)
         moves = Moves(
             services,
             self._atlas,
@@ -200,34 +193,11 @@ class Cluster:
             self.member()
             raise Unavailable("This host has just joined its cluster", retry_after=1)
 
-    def admit(self, request: UserRequest, reply: Reply, go_on: Callable[[], None]) -> bool:
-        """Have the user here first, if need be, and ``go_on`` then; False: there is no need.
-
-        Raises :class:`PblmError` when the user cannot be had.
-        """
-        member, steward = self.member(), self._steward
-        if steward is None or steward.ready != member:
+    def admit(self, request: UserRequest, reply: Reply, go_on: Callable[[Reply], None]) -> bool:
+        """See :meth:`Admission.admit`."""
+        if self._admission is None:
             raise Unavailable("This host has just joined its cluster", retry_after=1)
-        self._check_target(request)
-        record = self._store.get(request.user_id)
-        place = self._atlas.place(request.user_id)
-        if place is not None and self._is_leaving(place):
-            raise Unavailable(f"{request.user_id} moves to {place.target}", retry_after=1)
-        new = isinstance(request, InitInstance)
-        broken = new and place is not None and place.problem is not None
-        here = record is not None and record.incarnation == member.incarnation and not broken
-        unknown = place is None or place.state is State.PURGED
-        if here or isinstance(request, VerifyReplica) or (record is None and not new and unknown):
-            return False
-
-        def then(error: PblmError | None) -> None:
-            if error is None:
-                go_on()
-            else:
-                reply(ErrorAnswer.of(error))
-
-        steward.acquire(request.user_id, new=new, then=then)
-        return True
+        return self._admission.admit(request, reply, go_on)
 
     def keep(self, request: UserRequest, reply: Reply) -> Reply:
         """Return what takes the answer: what goes with the user is told before the caller is."""
@@ -254,40 +224,8 @@ class Cluster:
 
     def hear(self, event: Event) -> None:
         """Tell the other hosts what they must know of ours."""
-        if self._steward is None:
-            return
-        match event:
-            case StatusChanged(user_id=user_id, status=status) if status in TOLD:
-                self._steward.mirror(user_id)
-            case InstanceUndeleted(user_id=user_id):
-                self._steward.mirror(user_id)
-            case InstanceDeleted(user_id=user_id, purge_at=None):
-                self._steward.purge(user_id)
-            case InstanceDeleted(user_id=user_id):
-                self._steward.mirror(user_id)
-            case InstanceRenamed(user_id=user_id, to=to):
-                self._steward.mirror(to)
-                self._steward.purge(user_id)
-
-    def _is_leaving(self, place: Place) -> bool:
-        """Whether the user is being handed over to another host, which is there."""
-        host, target = self._atlas.host, place.target
-        if place.state is not State.MOVING or target is None:
-            return False
-        return place.host == host or (target != host and target in self._atlas.hosts())
-
-    def _check_target(self, request: UserRequest) -> None:
-        """Nobody's data are put in the place of somebody who is on another host."""
-        match request:
-            case RenameInstance(to=target) | CloneInstance(to=target):
-                pass
-            case ImportInstance(user_id=target):
-                pass
-            case _:
-                return
-        place = self._atlas.place(target)  # as last heard: the claim of it decides
-        if place is not None and place.state is not State.PURGED:
-            raise Conflict(f"User {target} has an instance already, on host {place.host}")
+        if self._admission is not None:
+            self._admission.hear(event)
 
     def _look(self) -> None:
         """The membership has changed. What has ended, the actors learn from their processes."""

@@ -86,6 +86,9 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     deleted_at: datetime | None = None
     problem: str | None = None
     """Why it could not be restored: a person is needed."""
+    expected: str | None = None
+    """The data that its owner is making for it, in words: there are none yet, and nobody begins it
+    with none."""
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
 
 from actors.clock import Clock
+from actors.cluster.gateway import Unreachable
+from bus.errors import InternalError, PblmError, Unavailable
 
 QUICK = 8
 """Threads for what takes milliseconds as long as etcd answers."""
@@ -40,20 +42,37 @@ class Jobs:
 
     def once(self, user_id: str, work: Callable[[], None]) -> bool:
         """Do it when its turn comes, unless something is under way for this user: False."""
-        with self._lock:
-            if user_id in self._users:
-                return False
-            self._users.add(user_id)
+        if not self._begin(user_id):
+            return False
 
         def alone() -> None:
             try:
                 work()
             finally:
-                with self._lock:
-                    self._users.discard(user_id)
+                self._end(user_id)
 
         self.slowly(alone)
         return True
+
+    @contextlib.contextmanager
+    def alone(self, user_id: str) -> Iterator[None]:
+        """Have nothing else under way for this user. Raises :class:`Unavailable` if there is."""
+        if not self._begin(user_id):
+            raise Unavailable(f"{user_id} is being brought to this host", retry_after=1)
+        try:
+            yield
+        finally:
+            self._end(user_id)
+
+    def _begin(self, user_id: str) -> bool:
+        with self._lock:
+            free = user_id not in self._users
+            self._users.add(user_id)
+        return free
+
+    def _end(self, user_id: str) -> None:
+        with self._lock:
+            self._users.discard(user_id)
 
     def all(self, works: list[Callable[[], None]]) -> None:
         """Do all of them, and return then."""
@@ -75,3 +94,17 @@ class Jobs:
 
         with contextlib.suppress(RuntimeError):  # closed
             pool.submit(safely)
+
+
+def problem_of(work: Callable[[], object]) -> PblmError | None:
+    """Do it, and return what stands in the way, for somebody who waits; None: it is done."""
+    try:
+        work()
+    except PblmError as error:
+        return error
+    except Unreachable as error:
+        return Unavailable(f"etcd does not answer: {error}", retry_after=2)
+    except Exception as bug:
+        log.exception("cluster: a bug")
+        return InternalError(f"It failed by a bug: {bug!r}")
+    return None

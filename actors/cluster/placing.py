@@ -56,6 +56,54 @@ def claimed_by(former: Place, member: Membership) -> Place:
     )
 
 
+def expecting(member: Membership, epoch: int, what: str) -> Place:
+    """Return the place of a name that this host has data for, but not yet."""
+    return Place(
+        host=member.host,
+        incarnation=member.incarnation,
+        epoch=epoch,
+        state=State.STOPPED,
+        born=epoch,
+        wanted=False,
+        expected=what,
+    )
+
+
+def purged(place: Place) -> Place:
+    """Return what is left of a place when there is nothing of the user any more."""
+    return Place(
+        host=place.host,
+        incarnation=place.incarnation,
+        epoch=place.epoch,
+        state=State.PURGED,
+        wanted=False,
+    )
+
+
+def is_free(place: Place, member: Membership) -> bool:
+    """Whether nobody has the name, but for this host, which expects data for it."""
+    expects = place.expected is not None and place.problem is None
+    return place.state is State.PURGED or (expects and place.host == member.host)
+
+
+def is_late(place: Place, record: Record) -> bool:
+    """Whether what lies here is what was expected, by a host that was lost before it told so."""
+    return record.incarnation is None and place.expected is not None
+
+
+def is_foreign(place: Place, record: Record) -> bool:
+    """Whether what lies here was never told to the hosts, and is not the user that they know."""
+    told = record.incarnation is not None
+    return not told and record.identity not in (None, place.identity)
+
+
+def is_newest(place: Place, member: Membership, record: Record) -> bool:
+    """Whether nobody has run the user since what lies here, which is whole."""
+    if record.incarnation is None:  # it was told by this host, and noted by nobody
+        return place.host == member.host and record.identity == place.identity
+    return record.epoch == place.epoch and place.problem is None
+
+
 def held(place: Place, member: Membership) -> bool:
     """Whether the user is this host's, by a claim under this membership."""
     return (place.host, place.incarnation) == (member.host, member.incarnation)

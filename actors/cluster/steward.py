@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
+from actors.cluster.arrivals import Arrivals
 from actors.cluster.atlas import Atlas
 from actors.cluster.claims import Claims
 from actors.cluster.coordination import Coordination, Membership
@@ -19,7 +20,8 @@ from actors.cluster.directory import Place, State
 from actors.cluster.duties import Duties
 from actors.cluster.gateway import Unreachable
 from actors.cluster.hands import EarlyHands, Hands, LiveHands, end_all
-from actors.cluster.jobs import Jobs
+from actors.cluster.jobs import Jobs, problem_of
+from actors.cluster.names import Names
 from actors.cluster.whereabouts import heir
 from actors.data.belongings import clear_lost_and_found
 from actors.data.ownership import finish_renames
@@ -27,7 +29,7 @@ from actors.data.swap import finish_swaps
 from actors.records import Record
 from actors.services import Services
 from bus.answers import Answer, ErrorAnswer
-from bus.errors import InternalError, PblmError, Unavailable
+from bus.errors import Conflict, PblmError, Unavailable
 from bus.requests import InitInstance
 from bus.states import Desired
 
@@ -50,6 +52,7 @@ class Steward:
         coordination: Coordination,
         atlas: Atlas,
         claims: Claims,
+        names: Names,
         jobs: Jobs,
         member: Callable[[], Membership | None],
         recover: Callable[[], None],
@@ -59,11 +62,13 @@ class Steward:
         self._coordination = coordination
         self._atlas = atlas
         self._claims = claims
+        self._names = names
         self._jobs = jobs
         self._member = member
         self._recover = recover
         self._hands: Hands = EarlyHands(services)
         self._duties = Duties(jobs)
+        self.arrivals = Arrivals(names, jobs, self._duties, self._mirror)
         self._settled_for: int | None = None
         self._missing: dict[str, float] = {}
         self._purged: set[str] = set()
@@ -107,33 +112,31 @@ class Steward:
         """Have the user here, if it can be, and call ``then``."""
 
         def work() -> None:
-            then(self._acquired(user_id, new=new))
+            then(problem_of(lambda: self._acquire(user_id, new=new)))
 
-        if not self._jobs.once(user_id, work):
+        if user_id in self.arrivals:
+            then(Conflict(f"The data of another user are on the way to {user_id}"))
+        elif not self._jobs.once(user_id, work):
             then(Unavailable(f"{user_id} is being brought to this host", retry_after=1))
 
-    def _acquired(self, user_id: str, *, new: bool) -> PblmError | None:
-        """Have the user here; return what stands in the way of that."""
-        try:
-            if self._claims.acquire(user_id, self._hands, new=new):
-                return None
-        except PblmError as error:
-            return error
-        except Unreachable as error:
-            return Unavailable(f"etcd does not answer: {error}", retry_after=2)
-        except Exception as bug:
-            log.exception("%s: a bug", user_id)
-            return InternalError(f"{user_id} could not be brought to this host by a bug: {bug!r}")
-        place = self._atlas.place(user_id)
-        where = place.host if place else "another host"
-        return Unavailable(f"{user_id} is on {where}", retry_after=1)
+    def _acquire(self, user_id: str, *, new: bool) -> None:
+        if not self._claims.acquire(user_id, self._hands, new=new):
+            place = self._atlas.place(user_id)
+            where = place.host if place else "another host"
+            raise Unavailable(f"{user_id} is on {where}", retry_after=1)
 
     def mirror(self, user_id: str) -> None:
         """Tell the others what has become of the user."""
-        self._duties.owe(
-            f"{user_id}: what has become of it",
-            lambda: self._claims.mirror(user_id, self._hands),
-        )
+        if user_id not in self.arrivals:  # of those, it is told at their end
+            self._duties.owe(f"{user_id}: what has become of it", lambda: self._mirror(user_id))
+
+    def _mirror(self, user_id: str) -> None:
+        record = self._services.store.get(user_id)
+        if record is not None and record.incarnation is None:  # it is new here: it has no claim
+            with self._jobs.alone(user_id):
+                self._claims.acquire(user_id, self._hands)
+        else:
+            self._claims.mirror(user_id)
 
     def purge(self, user_id: str) -> None:
         """Tell the others that there is nothing of the user any more."""
@@ -141,7 +144,7 @@ class Steward:
 
         def work() -> None:
             try:
-                self._claims.purge(user_id)
+                self._names.purge(user_id)
                 self._purged.discard(user_id)
             except (PblmError, Unreachable) as error:
                 log.warning("%s: not told yet that it was purged: %s", user_id, error)
@@ -170,8 +173,21 @@ class Steward:
         for user_id in tuple(self._purged):
             self.purge(user_id)
         self._clear_up()
+        for user_id, place in self._atlas.places().items():
+            if self._is_left_over(user_id, place, member):
+                self.arrivals.give_back(user_id)
         for user_id in self._wanting(member):
             self._take(user_id)
+
+    def _is_left_over(self, user_id: str, place: Place, member: Membership) -> bool:
+        """Whether data were to come to that name on this host, and nobody works for that now."""
+        expected = place.expected is not None and place.problem is None
+        return (
+            expected
+            and place.host == member.host
+            and user_id not in self.arrivals
+            and self._services.store.get(user_id) is None
+        )
 
     def _clear_up(self) -> None:
         """Remove what was set aside long ago, now and then."""
@@ -226,7 +242,7 @@ class Steward:
 
     def _is_wanting(self, user_id: str, place: Place, member: Membership) -> bool:
         """Whether the user needs a host, without being asked for."""
-        if place.state is State.PURGED or user_id in self._purged:
+        if place.state is State.PURGED or place.expected or user_id in self._purged:
             return False
         if place.host == member.host:
             return place.incarnation != member.incarnation or self._is_missing(user_id)

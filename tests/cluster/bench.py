@@ -2,38 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
 
 import msgspec
 
-from actors.cluster.coordination import Membership
-from actors.cluster.directory import Place
+from actors.cluster.admission import Admission
+from actors.cluster.directory import Place, State
 from actors.cluster.fence import Fence
 from actors.cluster.jobs import Jobs
 from actors.cluster.steward import Steward
 from actors.cluster.tenancy import Tenancy
+from actors.facts import Asked, Reply
+from bus.answers import ErrorAnswer
 from bus.errors import PblmError
-from tests.actors.house import House, opened
+from bus.requests import InitInstance, StopInstance, UserRequest
+from bus.states import Status
+from tests.actors.house import Caller, House, opened
 from tests.cluster.paper import ME, Desk, Paper
-from tests.house.surroundings import PATIENCE
+from tests.house.surroundings import PATIENCE, eventually
 
 
 class Bench:
-    """See the module. It is a member as ``member`` says, once it has joined."""
+    """See the module. It is a member from :meth:`join` on."""
 
     def __init__(self, house: House) -> None:
         self.house = house
-        self.member: Membership | None = ME
         self.fence = Fence(lambda: 0.0)
         self.paper = Paper()
         self._open()
 
     def _open(self) -> None:
-        house, desk = self.house, Desk(self.house.layout.root, self.house.store, self.paper)
-        self.atlas, self.claims, self.jobs = desk.atlas, desk.claims, Jobs(house.clock, 2)
+        house = self.house
+        self.desk = desk = Desk(house.layout.root, house.store, self.paper)
+        self.atlas, self.claims = desk.atlas, desk.claims
+        self.jobs = Jobs(house.clock, 2)
         house.tenancy = Tenancy("mark", None, self.fence, self.claims, self.jobs)
         house.reopen()
         self.steward = Steward(
@@ -41,17 +46,52 @@ class Bench:
             self.paper,
             self.atlas,
             self.claims,
+            desk.names,
             self.jobs,
-            lambda: self.member,
+            lambda: desk.member,
             house.recover,
         )
+        self.admission = Admission(
+            house.store, self.atlas, self.steward, lambda: desk.places.member()
+        )
+        house.hear = self.admission.hear
 
     def join(self, incarnation: int = ME.incarnation) -> None:
         """Be there, and have the users who are here."""
-        self.member = msgspec.structs.replace(ME, incarnation=incarnation)
-        self.paper.come(self.member)
+        self.desk.member = msgspec.structs.replace(ME, incarnation=incarnation)
+        self.paper.come(self.desk.member)
         self.fence.open(incarnation, until=1.0)
         self.step()
+
+    def ask(self, request: UserRequest) -> Caller:
+        """Ask this host, as a caller does."""
+        caller = Caller()
+        try:
+            if not self.admission.admit(request, caller.answers.put, self._pass_on(request)):
+                self._pass_on(request)(caller.answers.put)
+        except PblmError as error:
+            caller.answers.put(ErrorAnswer.of(error))
+        return caller
+
+    def _pass_on(self, request: UserRequest) -> Callable[[Reply], None]:
+        return lambda reply: self.house.supervisor.tell(Asked(request=request, reply=reply))
+
+    def run(self, user_id: str) -> None:
+        """Have the user's instance run here."""
+        caller = self.ask(InitInstance(user_id=user_id))
+        data = self.house.layout.data(user_id)
+        eventually(lambda: bool(self.house.processes.living(data)), "it is started")
+        self.house.settle()
+        self.house.ready(user_id)
+        assert caller.instance().status is Status.RUNNING
+
+    def stop(self, user_id: str) -> None:
+        """Have it stopped, which the hosts are told."""
+        caller = self.ask(StopInstance(user_id=user_id))
+        self.house.settle()
+        self.house.end(user_id)
+        assert caller.instance().status is Status.STOPPED
+        eventually(lambda: self.place(user_id).state is State.STOPPED, "it is told")
 
     def step(self) -> None:
         """Have the steward hear of everything, and look once."""
@@ -59,9 +99,14 @@ class Bench:
         self.steward.step()
 
     def restart(self) -> None:
-        """End the manager without a word, and make the next one, which has not joined yet."""
+        """End the manager without a word, and make the next one, which has not joined yet.
+
+        The guard has killed what it ran.
+        """
         self.jobs.close()
         self.house.crash()
+        for process in self.house.processes.living():
+            process.end()
         self._open()
 
     def acquire(self, user_id: str, *, new: bool = False) -> PblmError | None:

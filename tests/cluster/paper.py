@@ -22,6 +22,8 @@ from actors.cluster.coordination import (
 from actors.cluster.directory import Host, Kept, Place, State
 from actors.cluster.gateway import Unreachable
 from actors.cluster.luggage import Luggage
+from actors.cluster.names import Names
+from actors.cluster.places import Places
 from actors.cluster.recovery import Recovery
 from actors.data.orders import TakeUser
 from actors.layout import Layout
@@ -30,6 +32,7 @@ from actors.replication.place import Place as ReplicaPlace
 from actors.replication.replicas import Replicas
 from actors.replication.rewind import Rewind
 from actors.store import Store
+from bus.errors import Unavailable
 from bus.settings import Settings
 from tests.cluster.hosts import entry
 
@@ -179,24 +182,44 @@ class PaperHands:
 class Desk:
     """One host's claims, on paper; the registry is a real one, made unless there is one."""
 
-    def __init__(self, path: Path, store: Store | None = None, paper: Paper | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        store: Store | None = None,
+        paper: Paper | None = None,
+        member: Membership = ME,
+    ) -> None:
+        self.member: Membership | None = member
         settings = Settings(user_dbs_path=path, replica_url=str(path / "replica"))
         layout = Layout(root=path, control=path / ".pblm")
         self.paper, self.at = paper or Paper(), 0.0
-        self.atlas = Atlas("h1", self.paper, grace=GRACE, now=lambda: self.at)
+        self.atlas = Atlas(member.host, self.paper, grace=GRACE, now=lambda: self.at)
         self.atlas.learn_hosts(self.paper.hosts())
         self.store = store or Store(path / "registry.db")
         self.replicas = PaperReplicas(settings, layout)
         replica = ReplicaPlace(settings)
-        self.luggage = Luggage(self.paper, self.store, layout, lambda: ME)
+        self.luggage = Luggage(self.paper, self.store, layout, self._membership)
+        self.places = Places(self.paper, self.atlas, self._membership)
+        self.names = Names(self.places, self.store)
         self.claims = Claims(
-            self.paper,
+            self.places,
             self.atlas,
             self.store,
             self.replicas,
             Recovery(layout, Rewind(settings, layout, replica), replica),
             self.luggage,
-            lambda: ME,
             address="127.0.0.1",
         )
         self.hands = PaperHands(self.store)
+
+    def lose(self, host: str) -> None:
+        """Have another host be lost, so long ago that nothing of it can be left."""
+        self.paper.present.pop(host, None)
+        self.atlas.learn_hosts(self.paper.hosts())
+        self.atlas.is_lost(host)
+        self.at += 2 * GRACE
+
+    def _membership(self) -> Membership:
+        if self.member is None:
+            raise Unavailable("It is not a member")
+        return self.member

@@ -88,7 +88,7 @@ def test_that_a_user_was_stopped_is_told_though_the_place_has_changed(desk: Desk
     stopped = record(status=Status.STOPPED, desired=Desired.STOPPED, incarnation=ME.incarnation)
     desk.store.put(stopped)
     desk.paper.before_swap.append(lambda: desk.paper.change("alice", durable=1))
-    desk.claims.mirror("alice", desk.hands)
+    desk.claims.mirror("alice")
     told = desk.paper.places["alice"].place
     assert (told.state, told.wanted, told.durable) == (State.STOPPED, False, 1)
 

@@ -123,7 +123,7 @@ def test_a_purge_takes_it_along(desk: Desk) -> None:
     _ours(desk)
     desk.store.put_metadata("alice", WHAT.metadata)
     desk.luggage.pack("alice")
-    desk.claims.purge("alice")
+    desk.names.purge("alice")
     assert desk.paper.beside == {}
 
 

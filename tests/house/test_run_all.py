@@ -13,7 +13,7 @@ import pytest
 from actors.ports import is_free
 from bus.states import Status
 from tests.house.listener import path
-from tests.house.manager import RUN_ALL, Manager, manager_of
+from tests.house.manager import PROGRAM, RUN_ALL, Manager, manager_of
 from tests.house.surroundings import PATIENCE, eventually
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
@@ -22,7 +22,7 @@ SIGNALS = [signal.SIGINT, signal.SIGTERM]
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_closes_everything(number: signal.Signals) -> None:
     """SIGINT and SIGTERM end instances, sockets and ports, and the exit status is 0."""
-    with manager_of(misbehaving_children=True) as manager:
+    with manager_of(misbehaving_children=True, launcher=PROGRAM) as manager:
         manager.start()
         running = [manager.api.run(user) for user in ("ann", "ben")]
         manager.api.init_pb("silent.1", wait=0)
@@ -35,11 +35,12 @@ def test_a_signal_closes_everything(number: signal.Signals) -> None:
         assert "Traceback" not in manager.log.read_text()
 
 
-def test_a_manager_without_users_closes(closed_manager: Manager) -> None:
+def test_a_manager_without_users_closes() -> None:
     """It needs no instance to end well, and can be started again in the same place."""
-    for _ in range(2):
-        closed_manager.start()
-        closed_manager.stop()
+    with manager_of(launcher=PROGRAM) as manager:
+        for _ in range(2):
+            manager.start()
+            manager.stop()
 
 
 def test_who_waits_for_a_start_is_told_that_the_manager_stops() -> None:

@@ -1,0 +1,80 @@
+"""Places: what the hosts have agreed on of each user, read and changed as this host may.
+
+Every change is one swap, on what was read just before, under the membership that this host has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from actors.cluster.atlas import Atlas
+from actors.cluster.coordination import Coordination, Membership, SeenPlace
+from actors.cluster.directory import Place
+from bus.errors import Unavailable
+
+TRIES = 5
+"""So often a place is read and changed when it was changed in between."""
+
+Change = Callable[[Membership, Place | None], Place | None]
+
+
+class Places:
+    """Used from threads that may wait. Everything raises :class:`gateway.Unreachable`."""
+
+    def __init__(
+        self, coordination: Coordination, atlas: Atlas, member: Callable[[], Membership]
+    ) -> None:
+        """``member`` is this host's membership; it raises :class:`Unavailable` when it has none."""
+        self._coordination = coordination
+        self._atlas = atlas
+        self.member = member
+
+    def read(self, user_id: str) -> SeenPlace | None:
+        """Return the user's place, as it is."""
+        return self._coordination.read(user_id)
+
+    def swap(
+        self,
+        user_id: str,
+        seen: SeenPlace | None,
+        place: Place,
+        member: Membership,
+        *,
+        gone: str | None = None,
+    ) -> SeenPlace | None:
+        """See :meth:`Coordination.swap`; what has come true is known here at once."""
+        found = self._coordination.swap(user_id, seen, place, member, gone=gone)
+        if found is not None:
+            self._atlas.learn(user_id, found)
+        return found
+
+    def put(
+        self,
+        user_id: str,
+        seen: SeenPlace | None,
+        place: Place,
+        member: Membership,
+        *,
+        gone: str | None = None,
+    ) -> SeenPlace:
+        """Likewise; raises :class:`Unavailable` when it has not come true."""
+        found = self.swap(user_id, seen, place, member, gone=gone)
+        if found is None:
+            why = f"The place of {user_id} has changed meanwhile, or this host is not a member"
+            raise Unavailable(why, retry_after=1)
+        return found
+
+    def change(self, user_id: str, change: Change) -> Place | None:
+        """Change the place into what ``change`` returns, whatever else is told of it meanwhile.
+
+        Returns that; None: it is left as it is. Raises :class:`Unavailable` after :data:`TRIES`.
+        """
+        for _ in range(TRIES):
+            member, seen = self.member(), self.read(user_id)
+            former = None if seen is None else seen.place
+            place = change(member, former)
+            if place is None or place == former:
+                return place
+            if self.swap(user_id, seen, place, member) is not None:
+                return place
+        raise Unavailable(f"The place of {user_id} changes all the time", retry_after=1)
