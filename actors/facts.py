@@ -259,6 +259,13 @@ class PurgeDue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PurgeAgreed:
+    """To a user's actor: the other hosts know that nothing of the user is left, or why not."""
+
+    error: PblmError | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Renamed:
     """To the supervisor: the user's instance belongs to ``to`` now, or the attempt has failed."""
 

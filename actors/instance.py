@@ -38,6 +38,7 @@ from actors.facts import (
     HurryUp,
     LastLookTaken,
     Ordered,
+    PurgeAgreed,
     PurgeDue,
     Recover,
     ReplacementProven,
@@ -84,7 +85,7 @@ class InstanceActor(pykka.ThreadingActor):
         self._life = Lifecycle(user_id, services, self._tell_me, self._settled)
         self._keeper = self._life.keeper
         self._waiters = self._life.waiters
-        self._ownership = Ownership(user_id, services, self._life, supervisor.tell)
+        self._ownership = Ownership(user_id, services, self._life, supervisor.tell, self._tell_me)
         self._replacement = Replacement(user_id, services, self._life, self._tell_me)
         self._waking = Waking(user_id, services, self._life, self._tell_me)
         self._falling = FallingAsleep(user_id, services, self._life, self._tell_me)
@@ -129,6 +130,8 @@ class InstanceActor(pykka.ThreadingActor):
                 self._recover()
             case ShutDown(done=done, keep=keep):
                 self._shut_down(done, keep=keep)
+            case PurgeAgreed(error=error):
+                self._ownership.agreed(error)
             case PurgeDue():
                 if self._keeper.known and self._keeper.record.deleted_at is not None:
                     self._ownership.purge_if_ours()
@@ -328,6 +331,7 @@ class InstanceActor(pykka.ThreadingActor):
         self._life.ending = True
         stopping = Unavailable("The manager is stopping", retry_after=5)
         self._replacement.abandon(stopping)
+        self._ownership.abandon(stopping)
         self._waiters.refuse_all(stopping)
         match self._keeper.status:
             case _ if keep:
@@ -370,7 +374,7 @@ class InstanceActor(pykka.ThreadingActor):
             unread.append(self.actor_inbox.get().message)
         self._supervisor.tell(ActorFailed(user_id=self._user_id, unread=tuple(unread)))
 
-    def _tell_me(self, fact: RunFact | ReplacementProven) -> None:
+    def _tell_me(self, fact: RunFact | ReplacementProven | PurgeAgreed) -> None:
         try:
             self.actor_ref.tell(fact)
         except pykka.ActorDeadError:

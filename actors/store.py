@@ -81,6 +81,12 @@ MIGRATIONS = (
     ) STRICT, WITHOUT ROWID;
     """,
     "ALTER TABLE instances ADD COLUMN incarnation INTEGER;",
+    """
+    CREATE TABLE departures (
+        user_id  TEXT PRIMARY KEY,
+        epoch    INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 """The n-th script takes a registry from format n to n + 1 (``PRAGMA user_version``)."""
 
@@ -90,6 +96,7 @@ _PUT = (
     "ON CONFLICT (user_id) DO UPDATE SET "
     + ", ".join(f"{column} = excluded.{column}" for column in COLUMNS[1:])
 )
+_PUT_DEPARTURE = "INSERT OR REPLACE INTO departures (user_id, epoch) VALUES (?, ?)"
 _PUT_HISTORY = (
     "INSERT INTO history (user_id, at, run, status, reason, failure) VALUES (?, ?, ?, ?, ?, ?)"
 )
@@ -116,7 +123,8 @@ class Store:
         self._hashed = Hashed()
         self._counts: Counter[Status] = Counter()
         self._owed: set[str] = set()
-        self._database, records, self._sleep_policies = _open(path)
+        self._database, records, self._sleep_policies, self.departures = _open(path)
+        """Those who have another name now, of which the hosts are not told yet, and the epoch."""
         for record in records:
             self._remember(record)
 
@@ -240,11 +248,21 @@ class Store:
                 for table in ("history", "metadata", "sleep_policies"):
                     values = [new, old]
                     database.execute(f"UPDATE {table} SET user_id = ? WHERE user_id = ?", values)
+                if record.incarnation is not None:
+                    database.execute(_PUT_DEPARTURE, [old, record.epoch])
             if old in self._sleep_policies:
                 self._sleep_policies[new] = self._sleep_policies.pop(old)
+            if record.incarnation is not None:
+                self.departures[old] = record.epoch
             self._drop(old)
             self._remember(renamed)
         return renamed
+
+    def told(self, user_id: str) -> None:
+        """The hosts know that the user has another name now. Raises :class:`InstanceIOError`."""
+        with self._lock, _refusals():
+            self._database.execute("DELETE FROM departures WHERE user_id = ?", [user_id])
+            self.departures.pop(user_id, None)
 
     def total(self, status: Status | None = None) -> int:
         """How many users are known, or are in ``status``."""
@@ -329,7 +347,9 @@ def _transaction(database: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
             raise
 
 
-def _open(path: Path) -> tuple[sqlite3.Connection, list[Record], dict[str, SleepPolicy]]:
+def _open(
+    path: Path,
+) -> tuple[sqlite3.Connection, list[Record], dict[str, SleepPolicy], dict[str, int]]:
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         path.chmod(0o600)  # before SQLite, which gives the log beside it the same mode
@@ -340,8 +360,9 @@ def _open(path: Path) -> tuple[sqlite3.Connection, list[Record], dict[str, Sleep
             stack.callback(database.close)
             _migrate(database, path)
             read = _read_records(database), _read_sleep_policies(database)
+            departures = dict(database.execute("SELECT user_id, epoch FROM departures"))
             stack.pop_all()
-            return database, *read
+            return database, *read, departures
     except (OSError, sqlite3.DatabaseError, msgspec.DecodeError) as error:
         raise SettingsError(
             f"The registry {path} cannot be read ({error}); it was left as it is: restore it from "

@@ -7,6 +7,7 @@ anybody works for it: else another host could begin that user with nothing in th
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 from actors.cluster.atlas import Atlas
 from actors.cluster.coordination import Membership
@@ -87,13 +88,11 @@ class Admission:
                 self._steward.mirror(user_id)
             case InstanceUndeleted(user_id=user_id):
                 self._steward.mirror(user_id)
-            case InstanceDeleted(user_id=user_id, purge_at=None):
-                self._steward.purge(user_id)
-            case InstanceDeleted(user_id=user_id):
-                self._steward.mirror(user_id)
+            case InstanceDeleted(user_id=user_id, purge_at=datetime()):
+                self._steward.mirror(user_id)  # of a purge they know before
             case InstanceRenamed(user_id=user_id, to=to):
                 self._steward.mirror(to)
-                self._steward.purge(user_id)
+                self._steward.end(user_id)
 
     def _is_needed(self, request: UserRequest, member: Membership) -> bool:
         """Whether the user has to be had here first. Raises :class:`Unavailable`: it moves."""
@@ -102,10 +101,11 @@ class Admission:
         if place is not None and self._is_leaving(place):
             raise Unavailable(f"{request.user_id} moves to {place.target}", retry_after=1)
         new = isinstance(request, InitInstance)
-        broken = new and place is not None and place.problem is not None
+        gone = place is not None and place.state is State.PURGED
+        broken = new and place is not None and (place.problem is not None or gone)
         here = record is not None and record.incarnation == member.incarnation and not broken
         brought = isinstance(request, ImportInstance) and record is None
-        unknown = place is None or place.state is State.PURGED
+        unknown = place is None or gone
         return not (
             here
             or brought

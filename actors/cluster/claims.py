@@ -24,6 +24,7 @@ from actors.cluster.coordination import Membership, SeenPlace
 from actors.cluster.directory import Place, State
 from actors.cluster.hands import Hands
 from actors.cluster.luggage import Luggage
+from actors.cluster.names import check_departed
 from actors.cluster.places import Places
 from actors.cluster.placing import (
     claimed_by,
@@ -76,6 +77,7 @@ class Claims:
         What lies here of a user who is another host's is set aside. ``new``: also when it is
         nobody's yet.
         """
+        check_departed(user_id, self._store)
         member, seen = self._places.member(), self._places.read(user_id)
         record = self._store.get(user_id)
         late = seen is not None and record is not None and is_late(seen.place, record)
@@ -209,7 +211,7 @@ class Claims:
         """Change the place of one of ours, whatever else is told of it at the same time."""
 
         def ours_changed(member: Membership, place: Place | None) -> Place:
-            if place is None or not held(place, member):
+            if place is None or not held(place, member) or place.state is State.PURGED:
                 raise Unavailable(f"{user_id} is not on this host", retry_after=1)
             return change(place)
 

@@ -88,6 +88,7 @@ class Cluster:
         self._recovery = Recovery(layout, rewind, self._replica)
         self._luggage = Luggage(self._coordination, store, layout, self.member)
         self._places = Places(self._coordination, self._atlas, self.member)
+        self._names = Names(self._places, store)
         self._claims = self._make_claims(settings.cluster_address)
         group, fence = open_group(layout.control), Fence()
         if group is not None:
@@ -95,7 +96,7 @@ class Cluster:
         kill_files = [*confinement.kill_files, *([group.kill_file] if group else [])]
         self._keeper = self._make_keeper(settings, home, fence, kill_files)
         self._atlas.mind(self._keeper.gone_at)
-        self.tenancy = Tenancy(home, group, fence, self._claims, self._jobs)
+        self.tenancy = Tenancy(home, group, fence, self._claims, self._names, self._jobs)
 
     def _make_claims(self, address: str) -> Claims:
         return Claims(
@@ -139,7 +140,7 @@ class Cluster:
             self._coordination,
             self._atlas,
             self._claims,
-            Names(self._places, self._store),
+            self._names,
             self._jobs,
             lambda: self._keeper.member,
             recover,

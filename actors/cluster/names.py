@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from actors.cluster.coordination import Membership
-from actors.cluster.directory import Place
+from actors.cluster.directory import Place, State
 from actors.cluster.places import Places
-from actors.cluster.placing import expecting, held, is_free, purged
+from actors.cluster.placing import expecting, is_free, ours, purged
+from actors.records import Record
 from actors.store import Store
-from bus.errors import Conflict
+from bus.errors import Conflict, Unavailable
 
 
 class Names:
@@ -24,6 +25,7 @@ class Names:
         """
 
         def change(member: Membership, place: Place | None) -> Place:
+            check_departed(user_id, self._store)
             if place is not None and not is_free(place, member):
                 raise Conflict(f"User {user_id} has an instance already, on host {place.host}")
             return expecting(member, 1 if place is None else place.epoch + 1, what)
@@ -41,10 +43,33 @@ class Names:
 
         self._places.change(user_id, change)
 
-    def purge(self, user_id: str) -> None:
-        """Tell that there is nothing of the user any more; the epoch stays."""
+    def purge(self, record: Record) -> None:
+        """Tell that there is nothing of one of ours any more; the epoch stays. Again is harmless.
+
+        Raises :class:`Unavailable` when that is not this host's to say.
+        """
+
+        def change(member: Membership, place: Place | None) -> Place:
+            told = place is not None and place.state is State.PURGED
+            if place is not None and told and place.epoch == record.epoch:
+                return place
+            if place is None or not ours(place, member, record) or place.state is State.MOVING:
+                raise Unavailable(f"{record.user_id} is not this host's any more", retry_after=1)
+            return purged(place)
+
+        self._places.change(record.user_id, change)
+
+    def end(self, user_id: str, epoch: int) -> None:
+        """Tell that the user of that epoch has another name, unless somebody came after it."""
 
         def change(member: Membership, place: Place | None) -> Place | None:
-            return purged(place) if place is not None and held(place, member) else None
+            last = place is not None and (place.host, place.epoch) == (member.host, epoch)
+            return purged(place) if place is not None and last else None
 
         self._places.change(user_id, change)
+
+
+def check_departed(user_id: str, store: Store) -> None:
+    """Raise :class:`Unavailable` until the hosts know that who had the name has another one."""
+    if user_id in store.departures:
+        raise Unavailable(f"The hosts are being told that {user_id} was renamed", retry_after=1)

@@ -71,7 +71,6 @@ class Steward:
         self.arrivals = Arrivals(names, jobs, self._duties, self._mirror)
         self._settled_for: int | None = None
         self._missing: dict[str, float] = {}
-        self._purged: set[str] = set()
         self._cleared_at = -CLEAR_UP
         self._again = threading.Event()
         self._closed = False
@@ -138,18 +137,15 @@ class Steward:
         else:
             self._claims.mirror(user_id)
 
-    def purge(self, user_id: str) -> None:
-        """Tell the others that there is nothing of the user any more."""
-        self._purged.add(user_id)
+    def end(self, user_id: str) -> None:
+        """Tell the others that the user has another name; until they know, nobody has this one."""
+        self._duties.owe(f"{user_id}: that it was renamed", lambda: self._end(user_id))
 
-        def work() -> None:
-            try:
-                self._names.purge(user_id)
-                self._purged.discard(user_id)
-            except (PblmError, Unreachable) as error:
-                log.warning("%s: not told yet that it was purged: %s", user_id, error)
-
-        self._jobs.quick(work)
+    def _end(self, user_id: str) -> None:
+        epoch = self._services.store.departures.get(user_id)
+        if epoch is not None:
+            self._names.end(user_id, epoch)
+            self._services.store.told(user_id)
 
     def _run(self) -> None:
         while not self._closed:
@@ -170,8 +166,6 @@ class Steward:
         self._atlas.learn_hosts(self._coordination.hosts())
         if member.incarnation != self._settled_for:
             self._settle(member)
-        for user_id in tuple(self._purged):
-            self.purge(user_id)
         self._clear_up()
         for user_id, place in self._atlas.places().items():
             if self._is_left_over(user_id, place, member):
@@ -206,6 +200,8 @@ class Steward:
             finish_renames(services.store, services.layout)
             finish_swaps(services.store, services.layout)
             end_all(services)
+            for user_id in tuple(services.store.departures):
+                self.end(user_id)
         records = [
             each for each in services.store.records() if each.incarnation != member.incarnation
         ]
@@ -242,7 +238,8 @@ class Steward:
 
     def _is_wanting(self, user_id: str, place: Place, member: Membership) -> bool:
         """Whether the user needs a host, without being asked for."""
-        if place.state is State.PURGED or place.expected or user_id in self._purged:
+        departed = user_id in self._services.store.departures
+        if place.state is State.PURGED or place.expected or departed:
             return False
         if place.host == member.host:
             return place.incarnation != member.incarnation or self._is_missing(user_id)

@@ -11,7 +11,8 @@ from actors.cluster.claims import Claims
 from actors.cluster.fence import Fence
 from actors.cluster.gateway import Unreachable
 from actors.cluster.guard import MARK
-from actors.cluster.jobs import Jobs
+from actors.cluster.jobs import Jobs, problem_of
+from actors.cluster.names import Names
 from actors.isolation.tenants import TenantGroup
 from actors.process import LaunchSpec
 from actors.records import Record
@@ -32,12 +33,19 @@ class Tenancy:
     patience = PATIENCE
 
     def __init__(
-        self, mark: str, group: TenantGroup | None, fence: Fence, claims: Claims, jobs: Jobs
+        self,
+        mark: str,
+        group: TenantGroup | None,
+        fence: Fence,
+        claims: Claims,
+        names: Names,
+        jobs: Jobs,
     ) -> None:
         self._mark = mark
         self._group = group
         self._fence = fence
         self._claims = claims
+        self._names = names
         self._jobs = jobs
 
     def wrap(self, spec: LaunchSpec) -> LaunchSpec:
@@ -48,6 +56,14 @@ class Tenancy:
     def passing(self, record: Record) -> AbstractContextManager[None]:
         """Let its process be started within this block, or raise :class:`ProcessError`."""
         return self._fence.passing(record.incarnation)
+
+    def purge(self, record: Record, done: Callable[[PblmError | None], None]) -> None:
+        """Have ``done`` called once no host looks for the user's data any more, or why not.
+
+        So nobody brings back from the replica what is removed after it, and what comes next under
+        that name has a higher epoch.
+        """
+        self._jobs.quick(lambda: done(problem_of(lambda: self._names.purge(record))))
 
     def confirm(
         self,

@@ -12,14 +12,14 @@ import msgspec
 from actors.data import belongings
 from actors.data.orders import LetUserGo
 from actors.data.standstill import stand_still
-from actors.facts import Renamed, Reply
+from actors.facts import PurgeAgreed, Renamed, Reply
 from actors.layout import Layout, directory_name
 from actors.lifecycle import Lifecycle
 from actors.records import Record
 from actors.services import Services
 from actors.status import StatusKeeper
 from actors.store import Store
-from bus.answers import InstanceAnswer
+from bus.answers import Answer, ErrorAnswer, InstanceAnswer
 from bus.errors import Conflict, PblmError
 from bus.events import InstanceDeleted, InstanceRenamed, InstanceUndeleted
 from bus.requests import DeleteInstance, RenameInstance, UndeleteInstance
@@ -47,13 +47,17 @@ class Ownership:
         services: Services,
         life: Lifecycle,
         renamed: Callable[[Renamed], None],
+        tell: Callable[[PurgeAgreed], None],
     ) -> None:
-        """``renamed`` tells the supervisor."""
+        """``renamed`` tells the supervisor; ``tell`` brings a fact to the actor."""
         self._user_id = user_id
         self._services = services
         self._life = life
         self._keeper = life.keeper
         self._renamed = renamed
+        self._tell = tell
+        self._asks = False
+        """Whether the other hosts are being told that the user is purged."""
         self._resume = False
         self._pending: tuple[OwnershipRequest, Reply] | None = None
 
@@ -94,11 +98,28 @@ class Ownership:
         stand_still(self._life, REASONS[type(request)], self.settled)
 
     def settled(self) -> None:
-        """The process is gone: do what was asked for."""
-        if self._pending is None or self._keeper.status is not Status.STOPPED:
+        """The process is gone: do what was asked for.
+
+        Where there are several hosts, they know of a purge before anything is removed.
+        """
+        if self._pending is None or self._asks or self._keeper.status is not Status.STOPPED:
             return
-        (request, reply), self._pending = self._pending, None
-        self._life.waiters.carry_out(reply, lambda: self._do(request))
+        request, tenancy = self._pending[0], self._services.tenancy
+        if tenancy is not None and isinstance(request, DeleteInstance) and request.purge:
+            self._asks = True
+            tenancy.purge(self._keeper.record, lambda error: self._tell(PurgeAgreed(error=error)))
+        else:
+            self._finish(None)
+
+    def agreed(self, error: PblmError | None) -> None:
+        """The other hosts know, or could not be told."""
+        if self._asks:
+            self._finish(error)
+
+    def abandon(self, error: PblmError) -> None:
+        """The actor ends: whoever waits for the other hosts is told so."""
+        if self._asks:
+            self._finish(error)
 
     def give_up(self) -> None:
         """The actor ends: have the one who asked wait among those who are told so."""
@@ -108,15 +129,30 @@ class Ownership:
     def purge_if_ours(self) -> None:
         """Remove everything of the user, unless this host was lost: its successor does it then."""
         tenancy = self._services.tenancy
+        if self._pending is not None:
+            return
         try:
             with nullcontext() if tenancy is None else tenancy.passing(self._keeper.record):
                 pass
         except PblmError as error:
             log.info("%s: not purged yet: %s", self._user_id, error.message)
         else:
-            self.purge()
+            request = DeleteInstance(user_id=self._user_id, purge=True)
+            self.serve(request, self._log_refusal)
 
-    def purge(self, *, keep_backups: bool = False) -> None:
+    def _log_refusal(self, answer: Answer) -> None:
+        if isinstance(answer, ErrorAnswer):
+            log.warning("%s: not purged yet: %s", self._user_id, answer.message)
+
+    def _finish(self, error: PblmError | None) -> None:
+        assert self._pending is not None
+        (request, reply), self._pending, self._asks = self._pending, None, False
+        if error is not None:
+            self._life.waiters.refuse([reply], error)
+        else:
+            self._life.waiters.carry_out(reply, lambda: self._do(request))
+
+    def _purge(self, *, keep_backups: bool = False) -> None:
         """Remove everything of the user."""
         belongings.destroy(self._services.layout, self._user_id, keep_backups=keep_backups)
         uid, epoch = self._keeper.record.uid, self._keeper.record.epoch
@@ -128,7 +164,7 @@ class Ownership:
     def _do(self, request: OwnershipRequest) -> InstanceAnswer:
         match request:
             case DeleteInstance(purge=True, keep_backups=keep_backups):
-                self.purge(keep_backups=keep_backups)
+                self._purge(keep_backups=keep_backups)
             case DeleteInstance():
                 self._delete()
             case UndeleteInstance():

@@ -39,7 +39,7 @@ class Bench:
         self.desk = desk = Desk(house.layout.root, house.store, self.paper)
         self.atlas, self.claims = desk.atlas, desk.claims
         self.jobs = Jobs(house.clock, 2)
-        house.tenancy = Tenancy("mark", None, self.fence, self.claims, self.jobs)
+        house.tenancy = Tenancy("mark", None, self.fence, self.claims, desk.names, self.jobs)
         house.reopen()
         self.steward = Steward(
             house.services,

@@ -123,7 +123,9 @@ def test_a_purge_takes_it_along(desk: Desk) -> None:
     _ours(desk)
     desk.store.put_metadata("alice", WHAT.metadata)
     desk.luggage.pack("alice")
-    desk.names.purge("alice")
+    record = desk.store.get("alice")
+    assert record is not None
+    desk.names.purge(record)
     assert desk.paper.beside == {}
 
 

@@ -1,39 +1,128 @@
-"""Who may remove a user's data for good, where there are several hosts."""
+"""Removing a user's data for good, where there are several hosts: nobody brings it back."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
 
-import msgspec
+import pytest
 
-from actors.clock import FakeClock
-from actors.cluster.claims import Claims
-from actors.cluster.fence import Fence
-from actors.cluster.jobs import Jobs
-from actors.cluster.tenancy import Tenancy
+from actors.cluster.directory import State
 from actors.supervisor import HOUSEKEEPING
-from bus.requests import DeleteInstance
-from tests.actors.house import opened
+from bus.errors import Unavailable
+from bus.events import InstanceDeleted
+from bus.requests import DeleteInstance, InitInstance, RenameInstance
+from tests.actors.house import Caller
+from tests.cluster.bench import Bench, bench_of
+from tests.cluster.paper import ME
+from tests.house.surroundings import eventually
+
+PURGE = DeleteInstance(user_id="alice", purge=True)
 
 
-def test_a_host_that_was_lost_purges_nobody(tmp_path: Path) -> None:
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """Return one with alice, who has run and is stopped."""
+    with bench_of(tmp_path) as made:
+        made.join()
+        made.run("alice")
+        made.stop("alice")
+        yield made
+
+
+def answered(bench: Bench, caller: Caller) -> Caller:
+    """Return it when the one who was asked has answered."""
+    eventually(lambda: not caller.waits, "it is answered")
+    bench.house.settle()
+    return caller
+
+
+def is_here(bench: Bench) -> bool:
+    return bench.house.layout.data("alice").exists()
+
+
+def test_the_hosts_know_of_a_purge_before_anything_is_removed(bench: Bench) -> None:
+    """Although the place changes at that moment: it is told for sure."""
+    seen = []
+    bench.paper.before_swap += [
+        lambda: bench.paper.change("alice", created_at=None),
+        lambda: seen.append((is_here(bench), bench.place("alice").state)),
+    ]
+    answered(bench, bench.ask(PURGE))
+    assert seen == [(True, State.STOPPED)]
+    assert (is_here(bench), bench.house.store.get("alice")) == (False, None)
+    assert bench.place("alice").state is State.PURGED
+
+
+def test_nothing_is_removed_that_the_hosts_do_not_know_of(bench: Bench) -> None:
+    """Neither here nor in the replica, which begins with the event; asked again, it is done."""
+    bench.paper.away = True
+    refused = answered(bench, bench.ask(PURGE)).error()
+    assert refused.code == Unavailable.code
+    assert is_here(bench)
+    assert not any(isinstance(event, InstanceDeleted) for event in bench.house.events)
+    bench.paper.away = False
+    answered(bench, bench.ask(PURGE))
+    assert bench.place("alice").state is State.PURGED
+    assert isinstance(bench.house.events[-1], InstanceDeleted)
+
+
+def test_a_user_who_is_being_purged_is_not_begun(bench: Bench) -> None:
+    """Whoever asks for it meanwhile is refused; then it begins anew, under a higher epoch."""
+    asked: list[Caller] = []
+
+    def ask() -> None:
+        asked.append(bench.ask(InitInstance(user_id="alice")))
+        bench.house.settle()
+
+    bench.paper.before_swap.append(ask)
+    answered(bench, bench.ask(PURGE))
+    assert "DeleteInstance is under way" in asked[0].error().message
+    bench.run("alice")
+    assert (bench.place("alice").epoch, bench.place("alice").born) == (2, 2)
+
+
+def test_a_purge_that_a_manager_had_told_stays_told(bench: Bench) -> None:
+    """What it had not removed yet is set aside: nobody is started on it, here or elsewhere."""
+    bench.desk.names.purge(bench.house.record("alice"))
+    bench.restart()
+    bench.join(ME.incarnation + 1)
+    assert bench.place("alice").state is State.PURGED
+    assert (is_here(bench), bench.house.store.get("alice")) == (False, None)
+
+
+def test_a_host_that_was_lost_purges_nobody(bench: Bench) -> None:
     """When it has joined again, it purges whom it has claimed under that membership."""
-    fence, jobs = Fence(lambda: 0.0), Jobs(FakeClock(), 1)
-    with opened(tmp_path / "dbs", delete_grace=60) as house:
-        house.run()
-        house.stop()
-        house.end()
-        house.ask(DeleteInstance(user_id="alice"))
-        house.store.put(msgspec.structs.replace(house.record(), incarnation=1))
-        house.tenancy = Tenancy("mark", None, fence, cast("Claims", None), jobs)
-        house.crash()
-        house.recover()
+    answered(bench, bench.ask(DeleteInstance(user_id="alice")))
+    bench.fence.shut()
+    bench.house.advance(60 + HOUSEKEEPING)
+    assert bench.house.record("alice").deleted_at is not None
 
-        house.advance(60 + HOUSEKEEPING)
-        assert house.record().deleted_at is not None
+    bench.join(ME.incarnation + 1)
+    bench.house.advance(HOUSEKEEPING)
+    eventually(lambda: bench.place("alice").state is State.PURGED, "the hosts know")
+    eventually(lambda: bench.house.store.get("alice") is None, "it is purged")
 
-        fence.open(1, until=1.0)
-        house.advance(HOUSEKEEPING)
-        assert house.store.get("alice") is None
-    jobs.close()
+
+def test_the_end_of_an_old_name_survives_the_manager(bench: Bench) -> None:
+    """It is told by the next one, and until then nobody has the name: it came back before."""
+    bench.paper.before_swap += [lambda: None, lambda: setattr(bench.paper, "away", True)]
+    answered(bench, bench.ask(RenameInstance(user_id="alice", to="bob"))).instance()
+    assert bench.house.store.departures == {"alice": 1}
+    bench.paper.away = False
+    assert isinstance(bench.acquire("alice", new=True), Unavailable)
+
+    bench.restart()
+    assert bench.house.store.departures == {"alice": 1}
+    bench.join(ME.incarnation + 1)
+    eventually(lambda: not bench.house.store.departures, "it is told")
+    bench.step()
+    assert bench.place("alice").state is State.PURGED
+    assert bench.place("bob").host == "h1"
+
+
+def test_a_successor_of_the_name_is_not_purged_by_a_late_word(bench: Bench) -> None:
+    """Another host has the name by then: what is told is about the epoch that was."""
+    bench.paper.change("alice", epoch=2)
+    bench.desk.names.end("alice", 1)
+    assert bench.place("alice").state is State.STOPPED
