@@ -244,6 +244,8 @@ def _entry(settings: Settings, home: str, curve: str) -> Host:
         capacity=settings.cluster_capacity,
         version=_version(),
         home=home,
+        first_port=settings.base_port,
+        last_port=settings.base_port + settings.port_range - 1,
     )
 
 

@@ -36,6 +36,9 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
     """Names its directory of data: who finds this host's key knows whether it was itself."""
     draining: bool = False
     """Nobody new is placed on it."""
+    first_port: int = 0
+    last_port: int = 0
+    """Between which its instances listen; 0: it is of an older release, which does not tell."""
 
 
 class State(StrEnum):

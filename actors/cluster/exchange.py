@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 
 import msgspec
@@ -11,7 +11,7 @@ from actors.cluster.directory import Directory
 from actors.cluster.fleet import FleetReads
 from actors.cluster.forwarding import Forwarder
 from actors.cluster.ways import Ways
-from actors.door.routes import Route
+from actors.door.routes import Routes
 from actors.layout import Layout
 from actors.services import Services
 from bus.answers import ClusterAnswer
@@ -51,18 +51,18 @@ class Exchange(Mind):
         peers: PeerBus,
         serve: Handler,
         publish: Callable[[Event], None],
-        lead_elsewhere: Callable[[Mapping[str, Route]], None] | None,
+        door: Routes | None,
         now: Callable[[], datetime],
     ) -> None:
         """``serve`` answers on this host alone; ``publish`` tells those who listen to it.
 
-        ``lead_elsewhere`` is told where the instances of other hosts answer, if there is a door.
+        The ``door``, if there is one, is led to the instances of other hosts.
         """
         self._directory = directory
         self._peers = peers
         self._serve = serve
         self._publish = publish
-        self._ways = None if lead_elsewhere is None else Ways(directory, lead_elsewhere)
+        self._ways = None if door is None else Ways(directory, door.lead_elsewhere, door.bound)
         self._now = now
         self._forwarder = Forwarder(directory, peers, serve)
         self._fleet = FleetReads(cluster, directory, peers, serve)
@@ -151,7 +151,7 @@ def make_exchange(
         peers=peers,
         serve=serve,
         publish=publish,
-        lead_elsewhere=None if settings.door == "none" else services.routes.lead_elsewhere,
+        door=None if settings.door == "none" else services.routes,
         now=services.clock.now,
     )
     services.metrics.read_cluster(exchange.status)

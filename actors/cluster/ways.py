@@ -1,12 +1,13 @@
-"""Ways: where the instances of other hosts answer, for the door of this one."""
+"""Ways: where the instances of other hosts answer, and may, for the door of this one."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from urllib.parse import urlsplit
 
 from actors.cluster.directory import Directory, Place, State
-from actors.door.routes import Route
+from actors.door.routes import Ports, Route
 from bus.events import Event, StatusChanged
 from bus.states import Status
 
@@ -18,10 +19,19 @@ class Ways:
     request instead of finding a closed port. From any thread.
     """
 
-    def __init__(self, directory: Directory, lead: Callable[[Mapping[str, Route]], None]) -> None:
-        """``lead`` is told all of them, whenever some have changed."""
+    def __init__(
+        self,
+        directory: Directory,
+        lead: Callable[[Mapping[str, Route]], None],
+        bound: Callable[[Mapping[str, Ports]], None],
+    ) -> None:
+        """``lead`` is told all of them, whenever some have changed.
+
+        ``bound`` is told where instances may be at all: at the ports of the hosts that are there.
+        """
         self._directory = directory
         self._lead = lead
+        self._bound = bound
         self._lock = threading.Lock()
         self._resting: dict[str, Place] = {}
         """Users who do not run, as was told, and the places that do not say so yet."""
@@ -34,6 +44,7 @@ class Ways:
                 for user_id, place in self._resting.items()
                 if self._directory.place(user_id) == place
             }
+            self._bound(dict(self._known()))
             self._lead(dict(self._all()))
 
     def hear(self, event: Event) -> None:
@@ -50,6 +61,20 @@ class Ways:
                     self._resting[event.user_id] = place
             if changed:
                 self._lead(dict(self._all()))
+
+    def _known(self) -> Iterator[tuple[str, Ports]]:
+        """Yield the address of each host, and its ports; those of hosts at one address as one."""
+        hosts = self._directory.hosts()
+        own = hosts.get(self._directory.host)
+        found: dict[str, Ports] = {}
+        for host in hosts.values():
+            told = host if host.last_port or own is None else own
+            address = urlsplit(host.bus).hostname or ""
+            former = found.get(address, Ports(told.first_port, told.last_port))
+            found[address] = Ports(
+                min(former.first, told.first_port), max(former.last, told.last_port)
+            )
+        yield from found.items()
 
     def _all(self) -> Iterator[tuple[str, Route]]:
         hosts = self._directory.hosts()

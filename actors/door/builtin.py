@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from actors.door.config import WAKE_SOCKET
-from actors.door.routes import DoorActivity, Route
+from actors.door.routes import DoorActivity, Ports, Route
 from actors.layout import Layout
 from actors.process import LaunchSpec
 from bus.settings import Settings
@@ -50,7 +50,9 @@ class Builtin:
         told += [source.read_bytes() for source in sources]
         return hashlib.sha256(b"\0".join(told)).hexdigest()
 
-    def launch(self, routes: Mapping[str, Route]) -> LaunchSpec:
+    def launch(
+        self, routes: Mapping[str, Route], hosts: Mapping[str, Ports] | None = None
+    ) -> LaunchSpec:
         """Return its command."""
         self.clean_up()
         return LaunchSpec(
@@ -66,6 +68,9 @@ class Builtin:
 
     def replace(self, routes: Mapping[str, Route]) -> None:
         """It asks for each route when it needs it."""
+
+    def bound(self, hosts: Mapping[str, Ports]) -> None:
+        """It goes where the manager says, just then."""
 
     def put(self, label: str, route: Route) -> None:
         """It asks."""

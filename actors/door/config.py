@@ -14,7 +14,8 @@ from actors.layout import LOOPBACK
 from bus.door import BOUNDS
 from bus.settings import Settings
 
-MAP, SOCKET, WAKE_SOCKET, SCRIPT = "users.map", "door.sock", "wake.sock", "wake.lua"
+MAP, HOSTS = "users.map", "hosts.map"
+SOCKET, WAKE_SOCKET, SCRIPT = "door.sock", "wake.sock", "wake.lua"
 """The files in the door's directory, which HAProxy runs in."""
 REMEMBERED = 600
 """Seconds for which the activity of a user is remembered: it is read every few seconds."""
@@ -95,7 +96,7 @@ frontend door
     http-request sc-inc-gpc0(2) if {{ var(txn.refused) -m int 404 }}
     {absent} if {{ var(txn.refused) -m int 404 }}
     {later} if {{ var(txn.refused) -m found }}
-    http-response set-var(txn.took) date(0,us),sub(txn.began)
+{bounds}    http-response set-var(txn.took) date(0,us),sub(txn.began)
 {latencies}    default_backend instances
 
 backend instances
@@ -116,11 +117,24 @@ _ROUTE_OF_HOSTS = """\
     http-request set-var(txn.port) var(txn.route),field(2,/),add(0)
 """
 """In a cluster a row of the map has the address of a host too; one look-up finds both."""
+_BOUNDS = """\
+    http-request set-var(txn.ports) var(txn.address),map_ip({hosts},1/0)
+    http-request set-var(txn.first) var(txn.ports),field(1,/),add(0)
+    http-request set-var(txn.last) var(txn.ports),field(2,/),add(0)
+    acl from_the_first var(txn.port),sub(txn.first) ge 0
+    acl to_the_last var(txn.last),sub(txn.port) ge 0
+    {nowhere} unless from_the_first to_the_last
+"""
+"""Whatever a row, or the manager, says: only instances of hosts that are there are gone to.
+
+Where anything of it is missing, the answer is no. An unknown address has the empty range 1 to 0.
+"""
 
 
 def configuration(settings: Settings) -> str:
     """Return the whole file."""
     secure, clustered = settings.door_certificate is not None, bool(settings.cluster_etcd)
+    nowhere = _answer(503, "The instance is on no host that is known.", again="5")
     bind = f"{_host(settings.door_host)}:{settings.door_port}"
     if secure:
         bind += f" ssl crt {_quoted(str(settings.door_certificate))} alpn h2,http/1.1"
@@ -138,6 +152,7 @@ def configuration(settings: Settings) -> str:
             domain=settings.domain.replace(".", "[.]"),
             plain_domain=settings.domain,
             route=(_ROUTE_OF_HOSTS if clustered else _ROUTE).format(map=MAP, here=LOOPBACK),
+            bounds=_BOUNDS.format(hosts=HOSTS, nowhere=nowhere) if clustered else "",
             address="var(txn.address)" if clustered else f"ipv4({LOOPBACK})",
             requests=settings.door_requests,
             connections=settings.door_connections,

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Protocol
 
 from actors.door.builtin import Builtin
-from actors.door.config import MAP, SCRIPT, SOCKET, WAKE_SOCKET, configuration
-from actors.door.routes import DoorActivity, Route
+from actors.door.config import HOSTS, MAP, SCRIPT, SOCKET, WAKE_SOCKET, configuration
+from actors.door.routes import DoorActivity, Ports, Route
 from actors.door.runtime import RuntimeSocket
 from actors.layout import PASSABLE, Layout
 from actors.process import LaunchSpec, run_program
@@ -39,7 +39,9 @@ class Engine(Protocol):
     def digest(self) -> str:
         """Tells one that was launched otherwise from this one."""
 
-    def launch(self, routes: Mapping[str, Route]) -> LaunchSpec:
+    def launch(
+        self, routes: Mapping[str, Route], hosts: Mapping[str, Ports] | None = None
+    ) -> LaunchSpec:
         """Write its files, with these routes by label, and return its command."""
 
     def answers(self) -> bool:
@@ -47,6 +49,9 @@ class Engine(Protocol):
 
     def replace(self, routes: Mapping[str, Route]) -> None:
         """Have exactly these routes."""
+
+    def bound(self, hosts: Mapping[str, Ports]) -> None:
+        """Go to no other addresses and ports than these, and those of this host."""
 
     def put(self, label: str, route: Route) -> None:
         """Have requests for the label go there."""
@@ -70,7 +75,7 @@ class Haproxy(RuntimeSocket):
     def __init__(self, settings: Settings, layout: Layout) -> None:
         """Find it; raise :class:`SettingsError` when there is none that will do."""
         self._folder = settings.door_path
-        super().__init__(self._folder / SOCKET, clustered=bool(settings.cluster_etcd))
+        super().__init__(self._folder / SOCKET, own=_own_ports(settings))
         self.log = layout.control / "logs" / "door.log"
         self._binary = find_haproxy(settings.haproxy_path)
         certificate = settings.door_certificate
@@ -87,10 +92,13 @@ class Haproxy(RuntimeSocket):
         told = "\0".join((self._binary, *self._files.values()))
         return hashlib.sha256(told.encode()).hexdigest()
 
-    def launch(self, routes: Mapping[str, Route]) -> LaunchSpec:
+    def launch(
+        self, routes: Mapping[str, Route], hosts: Mapping[str, Ports] | None = None
+    ) -> LaunchSpec:
         """Write its files and return its command: one process in the foreground."""
         table = "".join(f"{label} {self.row(route)}\n" for label, route in routes.items())
-        for name, content in (self._files | {MAP: table}).items():
+        known = "".join(f"{row}\n" for row in self.rows(hosts or {}))
+        for name, content in (self._files | {MAP: table, HOSTS: known}).items():
             (self._folder / name).write_text(content, encoding="utf-8")
         return LaunchSpec(
             argv=(self._binary, "-db", "-f", CONFIGURATION),
@@ -102,6 +110,14 @@ class Haproxy(RuntimeSocket):
     def clean_up(self) -> None:
         """Remove its socket."""
         (self._folder / SOCKET).unlink(missing_ok=True)
+
+
+def _own_ports(settings: Settings) -> dict[str, Ports] | None:
+    """Return where the instances of this host are; None: there is no other one."""
+    if not settings.cluster_etcd:
+        return None
+    last = settings.base_port + settings.port_range - 1
+    return {settings.cluster_address.strip("[]"): Ports(settings.base_port, last)}
 
 
 def make_engine(settings: Settings, layout: Layout) -> Engine | None:

@@ -17,7 +17,7 @@ import pykka
 from actors.capability import end
 from actors.door.book import DoorBook
 from actors.door.engines import Engine
-from actors.door.routes import Busy, DoorActivity, Route
+from actors.door.routes import Busy, DoorActivity, Ports, Route
 from actors.proc import ExitStatus, ProcessIdentity
 from actors.process import ManagedProcess
 from actors.services import Services
@@ -60,6 +60,13 @@ class Opened:
 
     label: str
     route: Route
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """There are instances on these hosts, and nowhere else."""
+
+    hosts: Mapping[str, Ports]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,8 +160,10 @@ class Porter(pykka.ThreadingActor):
                 self._engine.put(label, route)
             case Closed(label=label) if self._up:
                 self._engine.remove(label)
-            case Opened() | Closed():
-                pass  # the door is told all routes when it is up
+            case Bound(hosts=hosts) if self._up:
+                self._engine.bound(hosts)
+            case Opened() | Closed() | Bound():
+                pass  # the door is told everything when it is up
             case Shut(user_id=user_id, report=report):
                 self._shut(user_id, report)
             case InsideDue(user_id=user_id, report=report):
@@ -214,7 +223,7 @@ class Porter(pykka.ThreadingActor):
         if self._process is not None:
             return
         try:
-            spec = self._engine.launch(self._routes())
+            spec = self._engine.launch(self._routes(), self._services.routes.hosts())
             process = self._services.processes.spawn(spec)
         except (OSError, PblmError) as error:
             log.error("%s cannot be started: %s", self._engine.name, error)
@@ -249,6 +258,7 @@ class Porter(pykka.ThreadingActor):
             self._later(POLL, LookDue())
 
     def _now_up(self) -> None:
+        self._engine.bound(self._services.routes.hosts())
         self._engine.replace(self._routes())
         self._up = True
         self._failures = 0
@@ -335,6 +345,10 @@ class PorterDoor:
     def opened(self, user_id: str, route: Route) -> None:
         """Requests for the user go there from now on."""
         self._tell(Opened(label=label_of(user_id), route=route))
+
+    def bound(self, hosts: Mapping[str, Ports]) -> None:
+        """There are instances on these hosts, and nowhere else."""
+        self._tell(Bound(hosts=dict(hosts)))
 
     def closed(self, user_id: str) -> None:
         """Nothing answers for the user."""

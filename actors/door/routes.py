@@ -21,6 +21,13 @@ class Route(NamedTuple):
     """Of its host."""
 
 
+class Ports(NamedTuple):
+    """Those of a host's instances, both ends included."""
+
+    first: int
+    last: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counted:
     """Requests of one user, each number never less than before."""
@@ -57,6 +64,9 @@ class Door(Protocol):
     def closed(self, user_id: str) -> None:
         """Nothing answers for the user; whoever asks has to wake it."""
 
+    def bound(self, hosts: Mapping[str, Ports]) -> None:
+        """There are instances at these ports of these addresses, and nowhere else."""
+
     def shut(self, user_id: str, report: Callable[[Busy], None]) -> None:
         """As :meth:`closed`; ``report`` who is inside once nobody new can come in."""
 
@@ -79,6 +89,7 @@ class Routes:
         self._lock = threading.Lock()
         self._ports: dict[str, int] = {}
         self._elsewhere: dict[str, Route] = {}
+        self._hosts: dict[str, Ports] = {}
         self._door: Door | None = None
 
     def serve(self, door: Door | None) -> None:
@@ -96,6 +107,19 @@ class Routes:
         with self._lock:
             own = {user: Route(port, self._here) for user, port in self._ports.items()}
             return self._elsewhere | own
+
+    def hosts(self) -> dict[str, Ports]:
+        """Where there may be instances, in a cluster."""
+        with self._lock:
+            return dict(self._hosts)
+
+    def bound(self, hosts: Mapping[str, Ports]) -> None:
+        """There are instances at these ports of these addresses, and nowhere else."""
+        with self._lock:
+            if hosts != self._hosts:
+                self._hosts = dict(hosts)
+                if self._door is not None:
+                    self._door.bound(self._hosts)
 
     def lead_elsewhere(self, routes: Mapping[str, Route]) -> None:
         """These are the users whose instances answer on other hosts now."""

@@ -10,13 +10,14 @@ import socket
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from actors.door.config import MAP, REMEMBERED, WAITED
-from actors.door.routes import Counted, DoorActivity, Route
+from actors.door.config import HOSTS, MAP, REMEMBERED, WAITED
+from actors.door.routes import Counted, DoorActivity, Ports, Route
 
 TIMEOUT = 2.0
 """Seconds for an answer; it takes 0.1 ms."""
 _LARGEST_BATCH = 100
 """Changes in one command: its line has to fit into HAProxy's buffer (16 KiB)."""
+_VERSION = re.compile(r"New version created: (\d+)")
 _NO_KEY = re.compile(r"(Key|entry) not found\.")
 _ROW = re.compile(r"key=(\S+) .*?exp=(\d+).*? (conn_cur=.*)")
 _NUMBER = re.compile(r"(\w+)(?:\(\d+\))?=(\d+)")
@@ -25,14 +26,36 @@ _NUMBER = re.compile(r"(\w+)(?:\(\d+\))?=(\d+)")
 class RuntimeSocket:
     """Speaks to a running HAProxy. Raises :class:`OSError` when it does not answer."""
 
-    def __init__(self, path: Path, *, clustered: bool = False) -> None:
-        """``clustered``: a row of the map has the address of a host beside the port."""
+    def __init__(self, path: Path, *, own: Mapping[str, Ports] | None = None) -> None:
+        """``own``: where the instances of this host are, in a cluster.
+
+        There a row of the map has the address of a host beside the port.
+        """
         self._path = path
-        self._clustered = clustered
+        self._clustered = own is not None
+        self._own = own or {}
 
     def row(self, route: Route) -> str:
         """Return what the map has for a route: both at once, so that nobody finds half of it."""
         return f"{route.address}/{route.port}" if self._clustered else str(route.port)
+
+    def rows(self, hosts: Mapping[str, Ports]) -> list[str]:
+        """Return the rows of where there may be instances: on these hosts, and on this one."""
+        known = {**self._own, **hosts}
+        return [f"{address} {ports.first}/{ports.last}" for address, ports in known.items()]
+
+    def bound(self, hosts: Mapping[str, Ports]) -> None:
+        """Go to no other addresses and ports than these, and those of this host."""
+        if not self._clustered:
+            return
+        said = self._say(f"prepare map {HOSTS}")  # so that at no moment there is none
+        version = _VERSION.search(said)
+        if version is None:
+            raise OSError(f"HAProxy has no map {HOSTS}: {said[:200]}")
+        rows = [f"add map @{version[1]} {HOSTS} {row}" for row in self.rows(hosts)]
+        for first in range(0, len(rows), _LARGEST_BATCH):
+            self._change(";".join(rows[first : first + _LARGEST_BATCH]))
+        self._change(f"commit map @{version[1]} {HOSTS}")
 
     def answers(self) -> bool:
         """Whether HAProxy is up."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from actors.door.routes import Busy, DoorActivity, Route
+from actors.door.routes import Busy, DoorActivity, Ports, Route
 from actors.facts import AtRest, ShutDown
 from bus.instance import Instance
 from bus.requests import GetInstance, SleepInstance, WakeInstance
@@ -23,6 +23,9 @@ class PaperDoor:
 
     def opened(self, user_id: str, route: Route) -> None:
         self.routes[user_id] = route.port
+
+    def bound(self, hosts: Mapping[str, Ports]) -> None:
+        pass
 
     def closed(self, user_id: str) -> None:
         self.routes.pop(user_id)

@@ -10,7 +10,7 @@ import msgspec
 
 from actors.cluster.directory import Host, Place, State
 from actors.cluster.exchange import Exchange
-from actors.door.routes import Route
+from actors.door.routes import Route, Routes
 from bus.answers import Answer, HealthAnswer, InstanceAnswer, InstancesAnswer
 from bus.errors import PblmError
 from bus.events import Event
@@ -76,6 +76,18 @@ class PaperDirectory:
         self._changed()
 
 
+class Led(Routes):
+    """A door's routes, which tell where it is led."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.led: SimpleQueue[Mapping[str, Route]] = SimpleQueue()
+
+    def lead_elsewhere(self, routes: Mapping[str, Route]) -> None:
+        """See :class:`Routes`."""
+        self.led.put(routes)
+
+
 class Station:
     """One host: real sockets, and a mind that has an instance of each of its users."""
 
@@ -84,7 +96,8 @@ class Station:
         self.directory = PaperDirectory(name, agreed)
         self.served: list[Request] = []
         self.events: SimpleQueue[Event] = SimpleQueue()
-        self.led: SimpleQueue[Mapping[str, Route]] = SimpleQueue()
+        door = Led()
+        self.led = door.led
         self.users: dict[str, Instance] = {}
         keys, port = KeyPair.fresh(), free_ports(2)
         bus, events = f"tcp://127.0.0.1:{port}", f"tcp://127.0.0.1:{port + 1}"
@@ -103,7 +116,7 @@ class Station:
             peers=self.peers,
             serve=self.serve,
             publish=self.events.put,
-            lead_elsewhere=self.led.put,
+            door=door,
             now=lambda: NOW,
         )
 

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from actors.cluster.rendezvous import choose
+from actors.cluster.ways import Ways
 from actors.door.routes import Route
 from bus.answers import ClusterAnswer, ErrorAnswer, InstanceAnswer
 from bus.errors import Conflict, Unavailable
@@ -28,7 +29,8 @@ from bus.requests import (
 )
 from bus.states import Status
 from tests.bus.parts import NOW, PATIENCE, changed
-from tests.cluster.stations import Cluster, cluster
+from tests.cluster.hosts import entry
+from tests.cluster.stations import Agreement, Cluster, PaperDirectory, cluster
 
 
 @pytest.fixture
@@ -203,6 +205,31 @@ def test_the_door_is_told_where_others_answer(three: Cluster) -> None:
     assert _led(three) == {"alice": Route(9001, "10.0.0.2")}
     three.lose("h2")
     assert _led(three) == {}
+
+
+def test_a_door_knows_where_instances_may_be() -> None:
+    """At the ports of the hosts that are there; of an older release, which tells none, at ours."""
+    bounds: list[object] = []
+    agreed = Agreement()
+    directory = PaperDirectory("h1", agreed)
+    ways = Ways(directory, lambda routes: None, bounds.append)
+    for name, address, ports in (
+        ("h1", "10.0.0.1", (9000, 9099)),
+        ("h2", "10.0.0.2", (9500, 9599)),
+        ("h3", "[fd00::3]", (0, 0)),
+        ("h4", "10.0.0.2", (9600, 9699)),
+    ):
+        told = msgspec.structs.replace(entry(), bus=f"tcp://{address}:7001")
+        first, last = ports
+        agreed.hosts[name] = msgspec.structs.replace(told, first_port=first, last_port=last)
+    directory.look()
+    ways.follow()
+    known = {"10.0.0.1": (9000, 9099), "10.0.0.2": (9500, 9699), "fd00::3": (9000, 9099)}
+    assert bounds[-1] == known
+    del agreed.hosts["h4"], agreed.hosts["h3"]
+    directory.look()
+    ways.follow()
+    assert bounds[-1] == {"10.0.0.1": (9000, 9099), "10.0.0.2": (9500, 9599)}
 
 
 def _led(cluster: Cluster) -> object:

@@ -28,7 +28,10 @@ class Alone:
 
     kind = ""
 
-    def __init__(self, port: int, upstream: Upstream, manager: Upstream, folder: Path) -> None:
+    def __init__(
+        self, engine: Engine, port: int, upstream: Upstream, manager: Upstream, folder: Path
+    ) -> None:
+        self.engine = engine
         self.port = port
         self.upstream = upstream
         self.manager = manager
@@ -72,7 +75,7 @@ def alone(root: Path, **settings: str) -> Iterator[Alone]:
     manager = Upstream(asked)
     manager.otherwise = at_port(upstream.port)
     with upstream, manager, launched(engine, upstream.port):
-        yield Alone(port, upstream, manager, known.door_path)
+        yield Alone(engine, port, upstream, manager, known.door_path)
 
 
 @contextmanager
