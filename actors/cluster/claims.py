@@ -96,6 +96,7 @@ class Claims:
             self._check_told(seen.place, record)
         if not self._may_claim(seen.place, member):
             if record is not None and seen.place.host != "":
+                self._check_had(seen.place, member, record)
                 hands.let_go(user_id, f"It is on host {seen.place.host} now")
             return False
         if record is None or seen.place.problem or not ours(seen.place, member, record):
@@ -125,6 +126,7 @@ class Claims:
             durable=record.epoch,
             identity=identity or record.identity,
             wanted=True,
+            base=None,
             problem=None,
             expected=None,
         )
@@ -194,6 +196,19 @@ class Claims:
             log.error(why)
             raise Conflict(why)
 
+    def _check_had(self, place: Place, member: Membership, record: Record) -> None:
+        """Raise :class:`Conflict` when its owner has no data, and the newest are here."""
+        if place.problem is not None and self._is_newest(place, member, record):
+            why = (
+                f"{record.user_id} could not be restored on {place.host}: its newest data are on"
+                f" {member.host}, and are kept as they are"
+            )
+            log.error(why)
+            raise Conflict(why)
+
+    def _is_newest(self, place: Place, member: Membership, record: Record) -> bool:
+        return is_newest(place, member, record, whole=self._recovery.has_local(record.user_id))
+
     def _check_known(self, user_id: str, seen: SeenPlace | None) -> None:
         """Raise :class:`Conflict` when etcd has forgotten somebody who was claimed from it.
 
@@ -255,13 +270,14 @@ class Claims:
         hands: Hands,
     ) -> None:
         former = seen.place
-        local = record is not None and is_newest(former, member, record)
+        local = record is not None and self._is_newest(former, member, record)
         handed = former.host == "" and not local
         draft = self._received(user_id, seen, member) if handed else None
         resume = local and former.state is State.MOVING and former.wanted
         place = claimed_by(former, member)
         if local and record is not None and not resume:
-            place = mirrored(place, record)  # what could not be told before, is told now
+            # What could not be told before is told now; but that it is had here, when it is.
+            place = msgspec.structs.replace(mirrored(place, record), base=place.base)
         gone = former.host if former.host not in ("", member.host) else None
         claimed = self._places.put(user_id, seen, place, member, gone=gone)
         log.info("%s: claimed, epoch %d, after %s", user_id, place.epoch, former.host or "a move")

@@ -72,6 +72,9 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     """The epoch whose replica has its base; 0: none has."""
     born: int = 1
     """The epoch it began with; what is older in the replica was somebody else's."""
+    base: int | None = None
+    """The epoch since which no owner has told that it has the data: until one does, whatever was
+    kept of that epoch or a later one is the newest. None: its owner has told."""
     target: str | None = None
     """Who is to take it, while it is moving."""
     source: str | None = None

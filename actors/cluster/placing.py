@@ -19,7 +19,7 @@ def ours(place: Place, member: Membership, record: Record) -> bool:
 
 
 def mirrored(place: Place, record: Record) -> Place:
-    """Return the place with what is on record of the user."""
+    """Return the place with what is on record of the user, whom this host has taken."""
     wanted = record.desired is Desired.RUNNING and record.deleted_at is None
     rests = not wanted or record.status is Status.HIBERNATED
     state = place.state
@@ -29,6 +29,7 @@ def mirrored(place: Place, record: Record) -> Place:
     return msgspec.structs.replace(
         place,
         state=state,
+        base=None if place.problem is None else place.base,
         address=place.address if state is State.RUNNING else None,
         wanted=wanted if state is not State.MOVING else place.wanted,
         identity=record.identity or place.identity,
@@ -47,6 +48,7 @@ def claimed_by(former: Place, member: Membership) -> Place:
         host=member.host,
         incarnation=member.incarnation,
         epoch=former.epoch + 1,
+        base=former.epoch if former.base is None else former.base,
         state=State.RESTORING if runs else State.STOPPED,
         address=None,
         target=None,
@@ -97,11 +99,17 @@ def is_foreign(place: Place, record: Record) -> bool:
     return not told and record.identity not in (None, place.identity)
 
 
-def is_newest(place: Place, member: Membership, record: Record) -> bool:
-    """Whether nobody has run the user since what lies here, which is whole."""
+def is_newest(place: Place, member: Membership, record: Record, *, whole: bool) -> bool:
+    """Whether nobody has had newer data than those that lie here.
+
+    So it is, too, where a claim came true that nobody could note. ``whole``: there is a database;
+    there is none where a restore failed.
+    """
     if record.incarnation is None:  # it was told by this host, and noted by nobody
         return place.host == member.host and record.identity == place.identity
-    return record.epoch == place.epoch and place.problem is None
+    if record.epoch == place.epoch:
+        return place.problem is None
+    return whole and place.base is not None and place.base <= record.epoch < place.epoch
 
 
 def held(place: Place, member: Membership) -> bool:

@@ -73,6 +73,11 @@ class Recovery:
         """Wait for no place any more."""
         self._halted.set()
 
+    def has_local(self, user_id: str) -> bool:
+        """Whether a database of the user lies on this host."""
+        places = (self._layout.data(user_id), self._layout.trash(user_id))
+        return any((place / "data.db").exists() for place in places)
+
     def restore(self, user_id: str, place: Place) -> Path:
         """Return a directory with the user's data.
 

@@ -165,9 +165,13 @@ class PaperHands:
     def __init__(self, store: Store) -> None:
         self.taken: list[TakeUser] = []
         self.gone: list[str] = []
+        self.broken = False
+        """Nothing can be noted."""
         self._store = store
 
     def take(self, order: TakeUser) -> None:
+        if self.broken:
+            raise Unavailable("the actor does not answer")
         self.taken.append(order)
         record = self._store.get(order.user_id)
         if record is not None:
@@ -191,7 +195,7 @@ class Desk:
     ) -> None:
         self.member: Membership | None = member
         settings = Settings(user_dbs_path=path, replica_url=str(path / "replica"))
-        layout = Layout(root=path, control=path / ".pblm")
+        self.layout = layout = Layout(root=path, control=path / ".pblm")
         self.paper, self.at = paper or Paper(), 0.0
         self.atlas = Atlas(member.host, self.paper, grace=GRACE, now=lambda: self.at)
         self.atlas.learn_hosts(self.paper.hosts())
