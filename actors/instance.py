@@ -47,6 +47,7 @@ from actors.facts import (
     ShutDown,
 )
 from actors.lifecycle import GONE, Lifecycle
+from actors.pooled import PooledActor
 from actors.process import ManagedProcess
 from actors.records import Record
 from actors.services import Services
@@ -74,11 +75,11 @@ from bus.states import Desired, Status
 log = logging.getLogger(__name__)
 
 
-class InstanceActor(pykka.ThreadingActor):
+class InstanceActor(PooledActor):
     """Owns the user's process, its timers and its row in the registry. It never waits."""
 
     def __init__(self, user_id: str, services: Services, supervisor: pykka.ActorRef[Any]) -> None:
-        super().__init__()
+        super().__init__(services.turns)
         self._user_id = user_id
         self._services = services
         self._supervisor = supervisor

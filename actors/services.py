@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pykka
@@ -23,6 +23,7 @@ from actors.layout import Layout
 from actors.monitor.book import UsageBook
 from actors.nursery.seeds import Seeds
 from actors.nursery.spares import Spares
+from actors.pooled import Turns
 from actors.ports import PortRegistry
 from actors.process import Processes
 from actors.replication.replicas import Replicas
@@ -75,6 +76,8 @@ class Services:
     """Asks anything that can be asked over the bus; answered once, from any thread, errors too."""
     order: Callable[[Order, Reply], None]
     """Orders what cannot be asked over the bus; answered likewise."""
+    turns: Turns = field(default_factory=Turns)
+    """The threads of the instances' actors."""
     policy: RestartPolicy
     breaker: FleetBreaker
     versions: Versions

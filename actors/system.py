@@ -155,6 +155,7 @@ class ActorSystem:
                 self.cluster.hear(event)
 
         services = self._make_services(announce)
+        self._closing.callback(services.turns.close)
         self.exchange = self._make_exchange(services, publish)
         self._supervisor = Supervisor.start(services)
         self._closing.callback(self._supervisor.stop)

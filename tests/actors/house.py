@@ -335,6 +335,7 @@ class House:
         for ref in refs:
             with suppress(pykka.ActorDeadError):
                 ref.stop()
+        self.services.turns.close()
 
 
 @contextmanager
