@@ -3,97 +3,30 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import msgspec
-
 from actors import probe, proc
-from actors.clock import LoopClock, utc_now
+from actors.clock import LoopClock
 from actors.data.database import UserDataError
 from actors.data.operator import Operator
-from actors.data.tokens import SUPERUSERS, mint
 from actors.data.userdata import read_identity
 from actors.facts import Problem
 from actors.layout import LOOPBACK
 from actors.probe import BadAnswer, Place, Questions
 from actors.process import ManagedProcess
-from actors.readiness import READY_TIMEOUT, Readiness
+from actors.readiness import Readiness
 from actors.written import Written
-from bus.errors import BackupError, InstanceIOError, NotFound, PblmError
+from bus.errors import PblmError
 from bus.metrics import Metrics
 from bus.stopwatch import Stopwatch
 
-SUPERUSERS_PATH = "/api/collections/_superusers/records?perPage=1&fields=id&skipTotal=1"
-DEEP_TIMEOUT = 10.0
-"""How long the first answer from a database may take, in seconds."""
 Ready = Callable[[str | None], None]
 Look = Callable[[], Callable[[], None] | None]
 
 log = logging.getLogger(__name__)
-
-
-def _ask(
-    place: Place, method: str, path: str, *, timeout: float, body: object = None, token: str
-) -> bytes:
-    """Ask PocketBase as a superuser, on a connection of its own; by hand, as nobody else is asked.
-
-    Superusers are let in from 127.0.0.1 only, wherever it listens.
-    """
-    connection = http.client.HTTPConnection(*place, timeout=timeout, source_address=(LOOPBACK, 0))
-    headers = {
-        "Connection": "close",
-        "User-Agent": "pblm",
-        "Authorization": token,
-        "Content-Type": "application/json",
-    }
-    try:
-        content = None if body is None else msgspec.json.encode(body)
-        connection.request(method, path, content, headers)
-        response = connection.getresponse()
-        answer = response.read()
-    finally:
-        connection.close()
-    if not 200 <= response.status < 300:
-        raise BadAnswer(f"it answers {response.status}")
-    return answer
-
-
-def knows_us(place: Place, data: Path) -> bool:
-    """Whether PocketBase there finds our superuser, as a token proves, in its database.
-
-    It tells superusers whether it can make a backup, and nobody else. Where the user has removed
-    ours there is nothing to ask with.
-    """
-    try:
-        now = utc_now()
-        token = mint(data, collection=SUPERUSERS, record_id=None, now=now, seconds=60).token
-    except NotFound:
-        return True
-    except InstanceIOError:
-        return False
-    try:
-        answer = _ask(place, "GET", "/api/health", timeout=READY_TIMEOUT, token=token)
-        return "canBackup" in msgspec.json.decode(answer)["data"]
-    except (BadAnswer, OSError, http.client.HTTPException):
-        return False
-    except (msgspec.DecodeError, KeyError, TypeError):
-        return False
-
-
-def check_deeply(place: Place, token: str, *, timeout: float = DEEP_TIMEOUT) -> None:
-    """Raise :class:`BackupError` unless PocketBase there reads the superuser of ``token``.
-
-    It answers a health check without a look at its database. Its superusers it reads from there,
-    and knows this one only if the token was signed with the keys in that very database.
-    """
-    try:
-        _ask(place, "GET", SUPERUSERS_PATH, timeout=timeout, token=token)
-    except (BadAnswer, OSError, http.client.HTTPException) as error:
-        raise BackupError(f"it does not answer from its database: {error}") from error
 
 
 def serves(pid: int, place: Place, data: Path) -> bool:
@@ -163,11 +96,13 @@ class HealthChecker:
         return Problem(what=what, silent=False)
 
     def check_deeply(self, port: int, token: str, *, address: str | None = None) -> None:
-        """Ask the database of what is on ``port``; see :func:`check_deeply`. Takes time.
+        """Ask the database of what is on ``port``; see :mod:`actors.asking`. Takes time.
 
         At the ``address``, if it is not where the instances are.
         """
-        check_deeply((address or self._address, port), token)
+        from actors import asking
+
+        asking.check_deeply((address or self._address, port), token)
 
     def listens(self, port: int) -> bool:
         """Whether anybody listens on the instances' ``port``."""
@@ -200,7 +135,7 @@ class HealthChecker:
 
         def look() -> Callable[[], None] | None:
             try:
-                if deep and not knows_us(place, data):
+                if deep and not _knows_us(place, data):
                     return None
                 identity = read_identity(data) if new else None
                 if self._operator is not None:
@@ -238,13 +173,11 @@ class HealthChecker:
         """
 
         def run() -> None:
-            now = self._clock.now()
+            from actors import asking
+
             try:
-                token = mint(data, collection=SUPERUSERS, record_id=None, now=now, seconds=60).token
-                meta = {"meta": {"appName": name}}
-                place, timeout = (self._address, port), self._timeout
-                _ask(place, "PATCH", "/api/settings", timeout=timeout, body=meta, token=token)
-            except (BadAnswer, OSError, http.client.HTTPException, PblmError):
+                asking.name_application((self._address, port), data, name, timeout=self._timeout)
+            except (BadAnswer, OSError, PblmError):
                 log.exception("pid %d, on port %d, cannot be named", process.pid, port)
                 process.kill()
             else:
@@ -270,3 +203,9 @@ def _open_written(clock: LoopClock) -> Written | None:
     except OSError as error:
         log.warning("starts take longer to be noticed, as no file can be watched: %s", error)
         return None
+
+
+def _knows_us(place: Place, data: Path) -> bool:
+    from actors import asking
+
+    return asking.knows_us(place, data)

@@ -34,7 +34,7 @@ HOMES = {
     "click": ("api/cli/",),
     "rich": ("api/cli/",),
     "waitress": ("api/",),
-    "http": ("actors/health.py", "actors/cluster/gateway.py", "api/"),
+    "http": ("actors/asking.py", "actors/cluster/gateway.py", "api/"),
     "psutil": ("actors/monitor/",),
     "prometheus_client": ("bus/metrics/",),
     "subprocess": ("actors/process.py",),

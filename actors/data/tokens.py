@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import jwt
-
 from actors.data.database import UserDataError
 from actors.data.template import SERVICE_ID
 from actors.data.userdata import read_token_key
@@ -41,6 +39,8 @@ def mint(
         "refreshable": False,
         "exp": int(expires.timestamp()),
     }
+    import jwt  # most managers never sign anything, and it may bring OpenSSL
+
     signed = jwt.encode(claims, key.secret, algorithm=ALGORITHM)
     return TokenAnswer(
         token=signed,

@@ -7,27 +7,21 @@ has no rate then, and no alert sees that failure.
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable, Iterable
-from typing import get_args
-
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    ProcessCollector,
-    disable_created_metrics,
-)
-from prometheus_client.exposition import choose_encoder
+from typing import TYPE_CHECKING, get_args
 
 from bus.answers import ClusterAnswer
 from bus.causes import Cause
 from bus.events import AnyEvent
-from bus.metrics.cluster import ClusterCollector
-from bus.metrics.collector import FleetCollector
-from bus.metrics.door import DoorCollector
 from bus.metrics.readings import DoorReading, FleetReading
+from bus.metrics.series import Families
 from bus.requests import AnyRequest
+
+if TYPE_CHECKING:
+    from prometheus_client.registry import Collector
+
+    from bus.metrics.exposition import Exposition
 
 SECONDS_OF_A_START = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0, 60.0)
 SECONDS_OF_A_STOP = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -40,164 +34,133 @@ UNMATCHED = "unmatched"
 """The route of a call that no route takes; whatever was asked for must not become a series."""
 
 
-# A second series for each counter, of which nobody would make use.
-disable_created_metrics()  # type: ignore[no-untyped-call]
-
-
 class Metrics:
     """What one house counts, by the names that Prometheus sees."""
 
     def __init__(self) -> None:
-        self._registry = registry = CollectorRegistry()
-        ProcessCollector(registry=registry)
-        self._add_starts(registry)
-        self._add_stops_and_checks(registry)
-        self._add_bus(registry)
-        self._add_http(registry)
-        self._add_backups(registry)
-        self._add_sleep(registry)
+        self._families = Families()
+        self._collectors: list[Callable[[], Collector]] = []
+        self._exposition: Exposition | None = None
+        self._lock = threading.Lock()
+        self._add_starts(self._families)
+        self._add_stops_and_checks(self._families)
+        self._add_bus(self._families)
+        self._add_http(self._families)
+        self._add_backups(self._families)
+        self._add_sleep(self._families)
         self._make_all_series()
 
-    def _add_starts(self, registry: CollectorRegistry) -> None:
-        self.starts = Counter(
-            "pblm_starts",
-            "Starts of instances that have ended, by how and why.",
-            ["result", "cause"],
-            registry=registry,
+    def _add_starts(self, families: Families) -> None:
+        self.starts = families.counts(
+            "pblm_starts", "Starts of instances that have ended, by how and why.", "result", "cause"
         )
-        self.start_seconds = Histogram(
+        self.start_seconds = families.times(
             "pblm_start_duration_seconds",
             "From the wish to start an instance until it was ready, had failed or was called off.",
-            ["result"],
-            buckets=SECONDS_OF_A_START,
-            registry=registry,
+            "result",
+            bounds=SECONDS_OF_A_START,
         )
-        self.failures = Counter(
+        self.failures = families.counts(
             "pblm_failures",
             "Times that an instance failed, while it started or ran, by cause.",
-            ["cause"],
-            registry=registry,
+            "cause",
         )
-        self.restarts = Counter(
-            "pblm_restarts",
-            "Starts that the manager made by itself after a failure.",
-            registry=registry,
+        self.restarts = families.count(
+            "pblm_restarts", "Starts that the manager made by itself after a failure."
         )
 
-    def _add_stops_and_checks(self, registry: CollectorRegistry) -> None:
-        self.stops = Counter(
-            "pblm_stops", "Instances stopped because it was asked for.", registry=registry
-        )
-        self.stop_seconds = Histogram(
+    def _add_stops_and_checks(self, families: Families) -> None:
+        self.stops = families.count("pblm_stops", "Instances stopped because it was asked for.")
+        self.stop_seconds = families.time(
             "pblm_stop_duration_seconds",
             "From the wish to stop an instance until its process was gone.",
-            buckets=SECONDS_OF_A_STOP,
-            registry=registry,
+            bounds=SECONDS_OF_A_STOP,
         )
-        self.health_checks = Histogram(
+        self.health_checks = families.times(
             "pblm_health_check_duration_seconds",
             "Health checks of running instances.",
-            ["result"],
-            buckets=SECONDS_OF_A_CHECK,
-            registry=registry,
+            "result",
+            bounds=SECONDS_OF_A_CHECK,
         )
-        self.actors_replaced = Counter(
-            "pblm_actors_replaced",
-            "Actors that a bug ended, and that were replaced.",
-            registry=registry,
+        self.actors_replaced = families.count(
+            "pblm_actors_replaced", "Actors that a bug ended, and that were replaced."
         )
 
-    def _add_bus(self, registry: CollectorRegistry) -> None:
-        self.bus_round_trips = Histogram(
+    def _add_bus(self, families: Families) -> None:
+        self.bus_round_trips = families.times(
             "pblm_bus_round_trip_duration_seconds",
             "From a request of the API over the bus until its answer, by type of request.",
-            ["request"],
-            buckets=SECONDS_OF_A_CALL,
-            registry=registry,
+            "request",
+            bounds=SECONDS_OF_A_CALL,
         )
-        self.bus_requests = Counter(
+        self.bus_requests = families.counts(
             "pblm_bus_requests",
             "Requests that were answered over the bus, of all clients.",
-            ["request", "result"],
-            registry=registry,
+            "request",
+            "result",
         )
-        self.bus_refused = Counter(
-            "pblm_bus_messages_refused", "Messages that are no request.", registry=registry
+        self.bus_refused = families.count(
+            "pblm_bus_messages_refused", "Messages that are no request."
         )
-        self.bus_outbox = Gauge(
-            "pblm_bus_outbox_length",
-            "Answers and events that the hub has still to send.",
-            registry=registry,
+        self.bus_outbox = families.level(
+            "pblm_bus_outbox_length", "Answers and events that the hub has still to send."
         )
-        self.events_published = Counter(
-            "pblm_events_published", "Events published.", ["event"], registry=registry
+        self.events_published = families.counts(
+            "pblm_events_published", "Events published.", "event"
         )
-        self.events_dropped = Counter(
+        self.events_dropped = families.count(
             "pblm_events_dropped",
             "Events that ZeroMQ dropped on the way, as far as subscribers asked for them again.",
-            registry=registry,
         )
 
-    def _add_http(self, registry: CollectorRegistry) -> None:
-        self.http_requests = Counter(
+    def _add_http(self, families: Families) -> None:
+        self.http_requests = families.counts(
             "pblm_http_requests",
             "HTTP calls answered, by route and status code.",
-            ["method", "route", "code"],
-            registry=registry,
+            "method",
+            "route",
+            "code",
         )
-        self.http_seconds = Histogram(
+        self.http_seconds = families.times(
             "pblm_http_request_duration_seconds",
             "HTTP calls, until the answer was ready to be sent.",
-            ["method", "route"],
-            buckets=SECONDS_OF_A_CALL,
-            registry=registry,
+            "method",
+            "route",
+            bounds=SECONDS_OF_A_CALL,
         )
-        self.http_waiting = Gauge(
-            "pblm_http_requests_waiting", "HTTP calls that wait for a thread.", registry=registry
+        self.http_waiting = families.level(
+            "pblm_http_requests_waiting", "HTTP calls that wait for a thread."
         )
-        self.http_followers = Gauge(
-            "pblm_http_followers",
-            "HTTP calls that follow a log, or wait for one.",
-            registry=registry,
+        self.http_followers = families.level(
+            "pblm_http_followers", "HTTP calls that follow a log, or wait for one."
         )
 
-    def _add_backups(self, registry: CollectorRegistry) -> None:
-        self.backups = Counter(
-            "pblm_backups",
-            "Backups that were made, or could not be.",
-            ["result"],
-            registry=registry,
+    def _add_backups(self, families: Families) -> None:
+        self.backups = families.counts(
+            "pblm_backups", "Backups that were made, or could not be.", "result"
         )
-        self.backup_proofs = Counter(
-            "pblm_backup_proofs",
-            "Backups that PocketBase was tried on.",
-            ["result"],
-            registry=registry,
+        self.backup_proofs = families.counts(
+            "pblm_backup_proofs", "Backups that PocketBase was tried on.", "result"
         )
-        self.backup_oldest = Gauge(
+        self.backup_oldest = families.level(
             "pblm_backup_oldest_seconds",
             "Age of the last good backup of the user for whom it is oldest, of those scheduled.",
-            registry=registry,
         )
 
-        self.backups_unsent = Gauge(
-            "pblm_backups_unsent",
-            "Backups that are not yet at PB_BACKUP_URL.",
-            registry=registry,
+        self.backups_unsent = families.level(
+            "pblm_backups_unsent", "Backups that are not yet at PB_BACKUP_URL."
         )
 
-    def _add_sleep(self, registry: CollectorRegistry) -> None:
-        self.wake_seconds = Histogram(
+    def _add_sleep(self, families: Families) -> None:
+        self.wake_seconds = families.time(
             "pblm_wake_duration_seconds",
             "From the wish to wake an instance until it was Running.",
-            buckets=SECONDS_OF_A_START,
-            registry=registry,
+            bounds=SECONDS_OF_A_START,
         )
 
-        self.replica_lag = Gauge(
+        self.replica_lag = families.level(
             "pblm_replica_lag_seconds",
             "For how long the oldest change of any running instance waits to be in its replica.",
-            registry=registry,
         )
 
     def _make_all_series(self) -> None:
@@ -228,17 +191,48 @@ class Metrics:
 
     def read_fleet(self, read: Callable[[], FleetReading], *, per_instance: bool) -> None:
         """Have ``read`` called whenever the metrics are asked for, from any thread."""
-        self._registry.register(FleetCollector(read, per_instance=per_instance))
+
+        def make() -> Collector:
+            from bus.metrics.collector import FleetCollector
+
+            return FleetCollector(read, per_instance=per_instance)
+
+        self._add_collector(make)
 
     def read_door(self, read: Callable[[], DoorReading], *, per_instance: bool) -> None:
         """Have ``read`` called whenever the metrics are asked for, from any thread."""
-        self._registry.register(DoorCollector(read, per_instance=per_instance))
+
+        def make() -> Collector:
+            from bus.metrics.door import DoorCollector
+
+            return DoorCollector(read, per_instance=per_instance)
+
+        self._add_collector(make)
 
     def read_cluster(self, read: Callable[[], ClusterAnswer]) -> None:
         """Have ``read`` called whenever the metrics are asked for, from any thread."""
-        self._registry.register(ClusterCollector(read))
+
+        def make() -> Collector:
+            from bus.metrics.cluster import ClusterCollector
+
+            return ClusterCollector(read)
+
+        self._add_collector(make)
+
+    def _add_collector(self, make: Callable[[], Collector]) -> None:
+        with self._lock:
+            self._collectors.append(make)
+            self._exposition = None
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
-        """Return all metrics, and the content type they have, out of those that are accepted."""
-        encoder, content_type = choose_encoder(accept)
-        return encoder(self._registry), content_type
+        """Return all metrics, and the content type they have, out of those that are accepted.
+
+        What makes the format is loaded when it is asked for the first time.
+        """
+        from bus.metrics.exposition import Exposition
+
+        with self._lock:
+            if self._exposition is None:
+                self._exposition = Exposition(self._families, self._collectors)
+            exposition = self._exposition
+        return exposition.told(accept)
