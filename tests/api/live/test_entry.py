@@ -13,7 +13,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin, Subprotocol
 
-from api.live import server
+from api.live import serving
 from bus.settings import Settings
 from tests.api.conftest import TOKEN
 from tests.api.live.conftest import Live
@@ -147,7 +147,7 @@ def test_there_is_one_route(live: Live) -> None:
 
 def test_no_more_than_some_may_listen(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     """One too many is asked to come back later."""
-    monkeypatch.setattr(server, "MAX_LISTENERS", 1)
+    monkeypatch.setattr(serving, "MAX_LISTENERS", 1)
     first = live.listen()
     assert first.hear()["event"] == "snapshot"
     assert refusal(live) == (503, "unavailable")
