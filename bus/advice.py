@@ -163,6 +163,13 @@ ADVICE: Mapping[Cause, Advice] = {
         "See its CPU and memory before that, and its log: a hook may hang.",
         "It is started again by itself.",
     ),
+    Cause.REPLICA_BEHIND: _advice(
+        "Its replica is too far behind",
+        "What it acknowledged could not be copied for longer than `PB_CLUSTER_MAX_LAG`, as the "
+        "place of the replicas does not answer. It is started again as soon as that does.",
+        "See why it does not answer: the network, the bucket, its keys.",
+        "If you would rather lose more than wait, take a longer `PB_CLUSTER_MAX_LAG`, or none.",
+    ),
     Cause.NOT_OWNER: _advice(
         "This host may not run it now",
         "The host could not prove to etcd that it is there, so it has killed what it ran: another "

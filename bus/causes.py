@@ -34,6 +34,7 @@ class Cause(StrEnum):
     UPGRADE_FAILED = "upgrade_failed"
     UNRESPONSIVE = "unresponsive"
     NOT_OWNER = "not_owner"
+    REPLICA_BEHIND = "replica_behind"
     KILLED = "killed"
     UNKNOWN = "unknown"
 

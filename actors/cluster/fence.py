@@ -19,6 +19,12 @@ class Fence:
         self._now = now
         self._incarnation: int | None = None
         self._until = 0.0
+        self._held: str | None = None
+
+    def hold(self, why: str | None) -> None:
+        """Let nobody in for that reason, too; None: it is over."""
+        with self._lock:
+            self._held = why
 
     def open(self, incarnation: int, until: float) -> None:
         """Let in whoever was claimed under this membership, until then."""
@@ -48,6 +54,9 @@ class Fence:
                 raise _refusal("it was claimed by a host that was lost since, even if it was this")
             if self._now() >= self._until:
                 raise _refusal("etcd does not answer")
+            if self._held is not None:
+                why = f"Process error: {self._held}"
+                raise ProcessError(why, cause=Cause.REPLICA_BEHIND)
             yield
 
 

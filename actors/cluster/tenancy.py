@@ -57,6 +57,10 @@ class Tenancy:
         """Let its process be started within this block, or raise :class:`ProcessError`."""
         return self._fence.passing(record.incarnation)
 
+    def hold(self, why: str | None) -> None:
+        """Let nobody be started for that reason; None: it is over."""
+        self._fence.hold(why)
+
     def purge(self, record: Record, done: Callable[[PblmError | None], None]) -> None:
         """Have ``done`` called once no host looks for the user's data any more, or why not.
 

@@ -36,9 +36,10 @@ class LagDue:
 class LagKnown:
     """Somebody has looked."""
 
-    seconds: float
-    user_id: str
-    """Whose replica is farthest behind."""
+    lags: dict[str, float]
+    """For how many seconds each user's changes wait; of those who run."""
+    silent: bool
+    """Whether the place did not answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

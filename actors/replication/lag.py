@@ -28,6 +28,12 @@ class LagWatch:
         self._place = place
         self._there: dict[str, tuple[str, str]] = {}
         """Of each user, the generation and its newest file that was seen there."""
+        self.silent = False
+        """Whether the place did not answer when it was asked last."""
+
+    def begin(self) -> None:
+        """Begin a round. In each, a place that does not answer is asked once."""
+        self.silent = False
 
     def of(self, user_id: str, state: LocalState, now: float) -> float:
         """Return for how many seconds the oldest change waits; 0: all is there.
@@ -52,10 +58,17 @@ class LagWatch:
         for user_id in self._there.keys() - user_ids:
             del self._there[user_id]
 
+    def look(self) -> None:
+        """See whether the place answers, where nobody has anything that could be looked for."""
+        self._has("nobody", "none", "nothing")
+
     def _has(self, user_id: str, generation: str, name: str) -> bool:
+        if self.silent:
+            return False
         try:
             return self._place.has_change(directory_name(user_id), generation, name)
         except BackupError:
+            self.silent = True
             return False
 
 

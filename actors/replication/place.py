@@ -23,6 +23,8 @@ from bus.settings.replication import S3
 
 PATIENCE = "30s"
 """How long one answer of a bucket may take."""
+GLANCE = "5s"
+"""The same, for a look that is taken again soon."""
 TRIES = 2
 CHUNK = 8 * 1024 * 1024
 """Of a file that is fetched, in bytes: so much comes within :data:`PATIENCE`."""
@@ -32,11 +34,13 @@ STORAGE = "storage"
 class Place:
     """Any thread may use it. Every method raises :class:`BackupError` when it does not answer."""
 
-    def __init__(self, settings: Settings, url: str | None = None) -> None:
+    def __init__(
+        self, settings: Settings, url: str | None = None, *, patience: str = PATIENCE
+    ) -> None:
         """``url`` is a directory, or ``s3://bucket/prefix``; None: where the replicas go."""
         found = url or settings.replica_url
         assert found is not None
-        self._store = _open(settings, found)
+        self._store = _open(settings, found, patience)
         # where Litestream 0.5 puts the changes, before it puts them together
         self._changes = "0000" if found.startswith(S3) else "ltx/0"
 
@@ -144,7 +148,7 @@ class Place:
             obstore.delete(self._store, f"{user}/{path}")
 
 
-def _open(settings: Settings, url: str) -> LocalStore | S3Store:
+def _open(settings: Settings, url: str, patience: str) -> LocalStore | S3Store:
     if not url.startswith(S3):
         return LocalStore(url, mkdir=True, automatic_cleanup=True)
     bucket, _, prefix = url.removeprefix(S3).partition("/")
@@ -157,8 +161,8 @@ def _open(settings: Settings, url: str) -> LocalStore | S3Store:
         access_key_id=settings.replica_access_key_id,
         secret_access_key=settings.replica_secret_access_key,
         virtual_hosted_style_request=not custom,
-        client_options={"allow_http": custom, "timeout": PATIENCE, "connect_timeout": PATIENCE},
-        retry_config={"max_retries": TRIES},
+        client_options={"allow_http": custom, "timeout": patience, "connect_timeout": patience},
+        retry_config={"max_retries": TRIES if patience == PATIENCE else 0},
     )
 
 

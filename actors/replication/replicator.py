@@ -27,6 +27,7 @@ from actors.replication.facts import (
 from actors.replication.files import FileCopier
 from actors.replication.generation import outdated
 from actors.replication.lag import LagWatch
+from actors.replication.limit import LagLimit
 from actors.replication.replicas import Replicas
 from actors.services import Services
 from actors.telling import tell
@@ -58,7 +59,10 @@ log = logging.getLogger(__name__)
 class Replicator(pykka.ThreadingActor):
     """Has uploads follow, and a new replica begin where a database was exchanged. Never waits."""
 
-    def __init__(self, services: Services, replicas: Replicas, place: Place) -> None:
+    def __init__(
+        self, services: Services, replicas: Replicas, place: Place, at_a_glance: Place
+    ) -> None:
+        """``at_a_glance`` is the same place; it does not answer where that takes a while."""
         super().__init__()
         self._services = services
         self._replicas = replicas
@@ -67,8 +71,11 @@ class Replicator(pykka.ThreadingActor):
         self._copied_at: dict[str, datetime] = {}
         self._problems: dict[str, str] = {}
         self._forgotten: set[str] = set()
-        self._lag = LagWatch(place)
+        self._lag = LagWatch(at_a_glance)
         self._behind = False
+        self._limit = LagLimit(services)
+        most = services.settings.cluster_max_lag
+        self._lag_round = LAG_ROUND if most is None else min(LAG_ROUND, most / 2)
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="replicas")
 
     def on_receive(self, message: object) -> None:
@@ -91,9 +98,9 @@ class Replicator(pykka.ThreadingActor):
                 self._run(lambda: self._purge(message))
             case LagDue():
                 self._run(self._measure_lag)
-            case LagKnown(seconds=seconds, user_id=user_id):
-                self._lag_known(seconds, user_id)
-                self._later(LAG_ROUND, LagDue())
+            case LagKnown():
+                self._lag_known(message)
+                self._later(self._lag_round, LagDue())
             case PruneDue():
                 self._run(self._prune)
                 self._later(PRUNE, PruneDue())
@@ -166,21 +173,24 @@ class Replicator(pykka.ThreadingActor):
 
     def _measure_lag(self) -> None:
         """In a thread."""
-        worst, whose, running = 0.0, "", set()
+        lags = {}
+        self._lag.begin()
+        if self._limit.holds:
+            self._lag.look()
         for record in self._services.store.records():
             if record.status is not Status.RUNNING or self._copier.halted.is_set():
                 continue
-            running.add(record.user_id)
             now = self._services.clock.now().timestamp()
-            lag = self._lag.of(record.user_id, self._replicas.state(record.user_id), now)
-            if lag > worst:
-                worst, whose = lag, record.user_id
-        self._lag.keep_only(running)
-        tell(self.actor_ref, LagKnown(seconds=worst, user_id=whose))
+            state = self._replicas.state(record.user_id)
+            lags[record.user_id] = self._lag.of(record.user_id, state, now)
+        self._lag.keep_only(set(lags))
+        tell(self.actor_ref, LagKnown(lags=lags, silent=self._lag.silent))
 
-    def _lag_known(self, seconds: float, user_id: str) -> None:
+    def _lag_known(self, known: LagKnown) -> None:
         """Tell when it becomes much, and when it is over."""
+        user_id, seconds = max(known.lags.items(), key=lambda each: each[1], default=("", 0.0))
         self._services.metrics.replica_lag.set(seconds)
+        self._limit.know(known.lags, known.silent)
         behind = seconds > MUCH_LAG
         if behind and not self._behind:
             log.error("%s: changes of the last %.0f s are not in the replica", user_id, seconds)
@@ -251,9 +261,10 @@ def make_replicator(services: Services) -> Capability:
     """Return the capability of replicas, begun."""
     if services.replicas is None:
         return _capability(NoReplicator.start())
-    from actors.replication.place import Place  # obstore is there where it is wanted only
+    from actors.replication.place import GLANCE, Place  # obstore is there where it is wanted only
 
-    ref = Replicator.start(services, services.replicas, Place(services.settings))
+    place, glance = Place(services.settings), Place(services.settings, patience=GLANCE)
+    ref = Replicator.start(services, services.replicas, place, glance)
     ref.tell(LookDue())
     ref.tell(FilesDue())
     ref.tell(PruneDue())

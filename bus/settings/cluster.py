@@ -72,6 +72,9 @@ class ClusterSettings(ReplicationSettings, InstanceSettings):
     cluster_capacity: int = setting("PB_CLUSTER_CAPACITY", "a weight, from 1", count, 100)
     cluster_ttl: int = setting("PB_CLUSTER_TTL", "seconds, from 3", at_least(3), 20)
     cluster_margin: float = setting("PB_CLUSTER_MARGIN", "seconds, more than 0", seconds, 4.0)
+    cluster_max_lag: float | None = setting(
+        "PB_CLUSTER_MAX_LAG", "seconds, more than 0", seconds, None, "none"
+    )
     cluster_restores: int = setting("PB_CLUSTER_RESTORES", "how many, from 1", count, 4)
     cluster_lost_found: float = setting(
         "PB_CLUSTER_LOST_FOUND", "seconds, from 0", grace, 604_800.0, "604800 (7 days)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ class Bucket:
 
     endpoint: str
     folder: Path
+    server: subprocess.Popen[bytes]
 
     def settings(self) -> dict[str, object]:
         """The manager's settings that have it replicate to the bucket."""
@@ -44,6 +46,7 @@ def bucket(root: Path, *, address: str = "127.0.0.1") -> Iterator[Bucket]:
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as server:
         try:
             eventually(lambda: bool(listening_addresses(port)), "the S3 server listens")
-            yield Bucket(endpoint=f"http://{address}:{port}", folder=folder)
+            yield Bucket(endpoint=f"http://{address}:{port}", folder=folder, server=server)
         finally:
+            server.send_signal(signal.SIGCONT)
             server.terminate()

@@ -24,7 +24,7 @@ from actors.replication.generation import Generation, began_at
 from actors.replication.lag import LagWatch
 from actors.replication.place import Place as StoredPlace
 from actors.replication.replicas import Replicas, make_replicas
-from bus.errors import SettingsError
+from bus.errors import BackupError, SettingsError
 from bus.settings import Settings
 from bus.states import Desired, Status
 from tests.actors.fakes import make_database
@@ -140,6 +140,8 @@ def test_what_is_not_there_yet_is_behind(place: Place, tmp_path: Path) -> None:
         os.utime(here / f"{number:016}-{number:016}.ltx", (at, at))
     bucket = StoredPlace(Settings(), str(there))
     watch = LagWatch(bucket)
+    watch.look()
+    assert not watch.silent
     assert watch.of("Alice", state, now=130) == 30
     user = directory_name("Alice")
     bucket.send(user, f"{name}/ltx/0/{3:016}-{3:016}.ltx", BytesIO(b"x"))
@@ -147,6 +149,31 @@ def test_what_is_not_there_yet_is_behind(place: Place, tmp_path: Path) -> None:
     (here / f"{4:016}-{4:016}.ltx").write_bytes(b"x")
     os.utime(here / f"{4:016}-{4:016}.ltx", (125, 125))
     assert watch.of("Alice", state, now=130) == 5
+
+
+def test_a_place_that_does_not_answer_is_asked_once_in_a_round(place: Place) -> None:
+    """Each answer may take seconds, and there may be many users."""
+    asked: list[str] = []
+
+    class Silent(StoredPlace):
+        def has_change(self, user: str, generation: str, name: str) -> bool:
+            asked.append(name)
+            raise BackupError("It does not answer")
+
+    place.generation()
+    state = place.replicas.state("Alice")
+    changes = state.meta / "ltx" / "0"
+    changes.mkdir(parents=True)
+    (changes / "1.ltx").write_bytes(b"x")
+    os.utime(changes / "1.ltx", (100, 100))
+    watch = LagWatch(Silent(place.settings))
+    for times in (1, 2):
+        watch.begin()
+        assert [watch.of(user, state, now=130) for user in ("Alice", "Bob")] == [30, 30]
+        assert watch.silent
+        assert len(asked) == times
+    watch.begin()
+    assert not watch.silent
 
 
 def test_what_litestream_was_writing_when_it_was_killed_is_no_change(place: Place) -> None:
