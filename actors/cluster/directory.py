@@ -54,6 +54,12 @@ class State(StrEnum):
     """Its owner hands it over."""
     PURGED = "purged"
     """There is nothing any more. What is left is the epoch, which never falls."""
+    UNKNOWN = "unknown"
+    """What only a newer release understands: nobody of this one touches it."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> State:
+        return cls.UNKNOWN
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,8 +9,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -39,6 +40,14 @@ PAGE = 5_000
 """Places that are read at a time: an answer of about 2 MiB."""
 
 Json = dict[str, Any]
+T = TypeVar("T")
+
+STRANGER = Host(bus="", events="", http="", curve="", capacity=1, version="unknown", draining=True)
+"""A host of a release that tells of itself otherwise: it is there, and not spoken to."""
+NOWHERE = Place(host="", incarnation=0, epoch=0, state=State.UNKNOWN, wanted=False)
+"""A place of such a release: nobody of this one touches it."""
+
+log = logging.getLogger(__name__)
 
 
 class Etcd:
@@ -279,7 +288,8 @@ def _last(key: KeyValue) -> str:
 
 
 def _entry(found: KeyValue) -> Host:
-    return msgspec.json.decode(found.content, type=Host)
+    """Return what a host tells of itself; of one that is not understood only that it is there."""
+    return _understood(found, Host) or STRANGER
 
 
 def _seen_host(found: KeyValue) -> SeenHost:
@@ -287,4 +297,13 @@ def _seen_host(found: KeyValue) -> SeenHost:
 
 
 def _seen(found: KeyValue) -> SeenPlace:
-    return SeenPlace(msgspec.json.decode(found.content, type=Place), found.mod_revision)
+    return SeenPlace(_understood(found, Place) or NOWHERE, found.mod_revision)
+
+
+def _understood(found: KeyValue, kind: type[T]) -> T | None:
+    """Return the value; None: it is of a release that writes it otherwise."""
+    try:
+        return msgspec.json.decode(found.content, type=kind)
+    except msgspec.DecodeError as error:
+        log.error("%s is not understood here, and left alone: %s", found.name, error)
+        return None

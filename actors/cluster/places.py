@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from actors.cluster.atlas import Atlas
 from actors.cluster.coordination import Coordination, Membership, SeenPlace
-from actors.cluster.directory import Place
+from actors.cluster.directory import Place, State
 from bus.errors import Unavailable
 
 TRIES = 5
@@ -30,8 +30,15 @@ class Places:
         self.member = member
 
     def read(self, user_id: str) -> SeenPlace | None:
-        """Return the user's place, as it is."""
-        return self._coordination.read(user_id)
+        """Return the user's place, as it is.
+
+        Raises :class:`Unavailable` for one that only a newer release understands.
+        """
+        seen = self._coordination.read(user_id)
+        if seen is not None and seen.place.state is State.UNKNOWN:
+            why = f"Only a newer release than this host's understands where {user_id} is"
+            raise Unavailable(why, retry_after=60)
+        return seen
 
     def swap(
         self,

@@ -239,7 +239,8 @@ class Steward:
     def _is_wanting(self, user_id: str, place: Place, member: Membership) -> bool:
         """Whether the user needs a host, without being asked for."""
         departed = user_id in self._services.store.departures
-        if place.state is State.PURGED or place.expected or departed:
+        nobodys = place.state in (State.PURGED, State.UNKNOWN)
+        if nobodys or place.expected or departed:
             return False
         if place.host == member.host:
             return place.incarnation != member.incarnation or self._is_missing(user_id)

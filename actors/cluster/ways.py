@@ -69,7 +69,9 @@ class Ways:
         found: dict[str, Ports] = {}
         for host in hosts.values():
             told = host if host.last_port or own is None else own
-            address = urlsplit(host.bus).hostname or ""
+            address = urlsplit(host.bus).hostname
+            if address is None:  # a host of a release that tells it otherwise
+                continue
             former = found.get(address, Ports(told.first_port, told.last_port))
             found[address] = Ports(
                 min(former.first, told.first_port), max(former.last, told.last_port)

@@ -112,7 +112,7 @@ def firewall(addresses: tuple[str, ...]) -> None:
     """
     with manager() as bus:
         hosts = bus.ask(GetCluster(), ClusterAnswer).hosts.values()
-    known = [urlsplit(host.http).hostname or "" for host in hosts if host.http is not None]
+    known = [found for host in hosts if (found := urlsplit(host.http or "").hostname)]
     try:
         tell(rules(settings(), [*known, *addresses]).rstrip())
     except ValueError as error:

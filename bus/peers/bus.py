@@ -250,14 +250,19 @@ class PeerBus:
             if rest[:1] == [MISSED] and len(rest) == 2:
                 told = self._feed.missed(read_beyond(rest[1]))
                 self._router.send_multipart([*where, *missed(told, self._feed.head)])
-            elif rest[:1] == [ASK] and len(rest) == 3:
-                self._serve(where, msgspec.json.decode(rest[1], type=Call), rest[2])
+            elif rest[:1] == [ASK] and len(rest) >= 3:  # what is behind, only newer ones know
+                self._serve(where, rest[1], rest[2])
 
-    def _serve(self, where: list[bytes], call: Call, body: bytes) -> None:
+    def _serve(self, where: list[bytes], beside: bytes, body: bytes) -> None:
         def send(answer: list[bytes]) -> None:
             self._router.send_multipart([*where, *answer])
 
         send([TAKEN])
+        try:
+            call, request = msgspec.json.decode(beside, type=Call), codec.decode_request(body)
+        except (msgspec.DecodeError, PblmError) as error:
+            send([ANSWER, codec.encode(_not_understood(error))])
+            return
         if call.key and not self._once.begin(call.key, send, time.monotonic()):
             return
 
@@ -271,9 +276,15 @@ class PeerBus:
 
         try:
             with trace.serving(call.request_id):
-                self._mind.serve(call, codec.decode_request(body), reply)
+                self._mind.serve(call, request, reply)
         except PblmError as error:
             reply(ErrorAnswer.of(error))
         except Exception:
             log.exception("peers: a request failed")
             reply(ErrorAnswer.of(InternalError("The request failed by a bug; see the log")))
+
+
+def _not_understood(error: Exception) -> ErrorAnswer:
+    """Return what a host hears whose request was understood there, or it had not been sent."""
+    log.warning("peers: a request of another release is not understood: %s", error)
+    return ErrorAnswer.of(Unavailable(f"The host is of another release: {error}", retry_after=60))

@@ -40,6 +40,8 @@ from bus.requests import Request
 
 MAX_TURN = 200
 """Messages taken from one socket before the others get their turn."""
+MOST_STRANGE = 20
+"""So many kinds of what is not understood are logged."""
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +89,7 @@ class Line:
         self._numbers = itertools.count(1)
         self._pending: dict[bytes, _Pending] = {}
         self._outbox: deque[list[bytes]] = deque()
+        self._strange: set[str] = set()
         self.calls = calling(context, zmq.DEALER, keys, peer.bus, peer.curve)
         self.events = calling(context, zmq.SUB, keys, peer.events, peer.curve)
 
@@ -207,9 +210,15 @@ class Line:
             try:
                 event = codec.decode_event(body)
             except PblmError as error:
-                log.warning("host %s tells what is not known here: %s", self.peer.host, error)
+                self._wonder(error)
                 continue
             self._mind.hear(event, Origin(host=self.peer.host, epoch=event.epoch, seq=event.seq))
+
+    def _wonder(self, error: PblmError) -> None:
+        """Say what a newer release tells, once of each kind: it may tell it every second."""
+        if error.message not in self._strange and len(self._strange) < MOST_STRANGE:
+            self._strange.add(error.message)
+            log.warning("host %s tells what is not known here: %s", self.peer.host, error)
 
     def _notice(self, now: float, *, anew: bool = False) -> None:
         """It lives. A host that was silent may have been another one meanwhile."""

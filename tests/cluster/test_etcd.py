@@ -11,8 +11,10 @@ import pytest
 from actors.cluster.atlas import Atlas
 from actors.cluster.coordination import Change, Lost, NameTaken
 from actors.cluster.directory import State
-from actors.cluster.etcd import Etcd
-from actors.cluster.gateway import Unreachable
+from actors.cluster.etcd import STRANGER, Etcd
+from actors.cluster.gateway import Committed, Unreachable, encoded
+from actors.cluster.places import Places
+from bus.errors import Unavailable
 from bus.labels import label_of
 from tests.cluster.hosts import entry, joined, place
 from tests.house.surroundings import PATIENCE, eventually
@@ -120,6 +122,37 @@ def test_all_places_are_seen(agreed: Etcd, monkeypatch: pytest.MonkeyPatch) -> N
     for user in users:
         agreed.swap(user, None, place(member), member)
     assert set(agreed.view().places) == users
+
+
+def test_what_a_newer_release_writes_blinds_nobody(agreed: Etcd) -> None:
+    """A state, a place and a host that are not understood are left alone; all else is seen."""
+    member = joined(agreed)
+    for user in ("alice", "bob", "carol"):
+        agreed.swap(user, None, place(member), member)
+    joined(agreed, "h2")
+    _write(
+        agreed, "users/alice", b'{"host":"h2","incarnation":9,"epoch":2,"state":"orbiting","z":1}'
+    )
+    _write(agreed, "users/bob", b'["h2",9,2]')
+    _write(agreed, "hosts/h2", b'{"buses":[1,2]}')
+    view = agreed.view()
+    states = {user: seen.place.state for user, seen in view.places.items()}
+    assert states == {
+        "alice": State.UNKNOWN,
+        "bob": State.UNKNOWN,
+        "carol": State.RESTORING,
+    }
+    assert view.places["alice"].place.host == "h2"
+    assert (view.hosts["h2"].host, set(view.hosts)) == (STRANGER, {"h1", "h2"})
+    places = Places(agreed, Atlas("h1", agreed, grace=1.0), lambda: member)
+    for user in ("alice", "bob"):
+        with pytest.raises(Unavailable, match="newer release"):
+            places.read(user)
+
+
+def _write(agreed: Etcd, key: str, value: bytes) -> None:
+    put = {"key": encoded(f"{agreed._prefix}{key}"), "value": encoded(value)}
+    agreed._call("kv/put", put, Committed)
 
 
 def test_changes_are_heard(agreed: Etcd) -> None:
