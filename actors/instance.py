@@ -29,6 +29,7 @@ from actors.data.orders import (
 )
 from actors.data.ownership import Ownership
 from actors.data.replacement import Replacement
+from actors.data.standstill import Hold
 from actors.data.transfers import take_over
 from actors.facts import (
     ActorFailed,
@@ -90,6 +91,7 @@ class InstanceActor(PooledActor):
         self._replacement = Replacement(user_id, services, self._life, self._tell_me)
         self._waking = Waking(user_id, services, self._life, self._tell_me)
         self._falling = FallingAsleep(user_id, services, self._life, self._tell_me)
+        self._hold = Hold()
         self._closed: Callable[[], None] | None = None
         self._taken = 0
 
@@ -156,6 +158,7 @@ class InstanceActor(PooledActor):
         if self._closed is not None:
             raise Unavailable("The manager is stopping", retry_after=5)
         self._replacement.check_free()
+        self._hold.check(request)
         if self._serve_owner(request, reply):
             return
         self._ownership.check_free()
@@ -204,6 +207,8 @@ class InstanceActor(PooledActor):
     def _change_hands(self, order: TakeUser | Disown, reply: Reply) -> None:
         """What it has is of another epoch from now on, or nobody's here."""
         self._check_known()
+        if isinstance(order, Disown) and self._keeper.status is not Status.STOPPED:
+            raise Conflict(f"It is {self._keeper.status}: nobody can have it elsewhere")
         take_over(order, self._keeper)
         self._waiters.answer([reply])
 

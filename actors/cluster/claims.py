@@ -157,34 +157,40 @@ class Claims:
 
     def begin_move(self, user_id: str, target: str) -> Place:
         """Tell that the user is handed over; nobody starts it here from now on."""
-        return self._change(
-            user_id,
-            lambda place: msgspec.structs.replace(
-                place, state=State.MOVING, target=target, address=None
-            ),
-        )
 
-    def hand_over(self, user_id: str, digest: str | None) -> None:
+        def change(place: Place) -> Place:
+            if place.state is State.MOVING:
+                raise Conflict(f"{user_id} moves to {place.target} already")
+            return msgspec.structs.replace(place, state=State.MOVING, target=target, address=None)
+
+        return self._change(user_id, change)
+
+    def hand_over(self, user_id: str, target: str, digest: str | None) -> None:
         """Let go of it: its target may claim it from now on."""
         source = self._places.member().host
-        self._change(
-            user_id,
-            lambda place: msgspec.structs.replace(place, host="", source=source, digest=digest),
-        )
 
-    def abandon_move(self, user_id: str) -> None:
-        """It stays, if it is still ours to say so."""
-        self._change(
-            user_id,
-            lambda place: msgspec.structs.replace(place, state=State.RESTORING, target=None),
-        )
+        def change(place: Place) -> Place:
+            if place.state is not State.MOVING or place.target != target:
+                raise Unavailable(f"{user_id} does not move to {target} any more", retry_after=1)
+            return msgspec.structs.replace(place, host="", source=source, digest=digest)
 
-    def retake(self, user_id: str, hands: Hands) -> None:
-        """Have the user's actor know that the user is ours, as it was."""
-        seen = self._places.read(user_id)
-        if seen is None or not held(seen.place, self._places.member()):
-            raise Unavailable(f"{user_id} is not on this host", retry_after=1)
-        hands.take(order_of(user_id, seen.place, "It stays"))
+        self._change(user_id, change)
+
+    def stay(self, user_id: str, target: str, hands: Hands) -> bool:
+        """Have the user be ours as it was, who was to go; False: it is not ours any more."""
+
+        def change(member: Membership, place: Place | None) -> Place | None:
+            if place is None or not held(place, member) or place.state is State.PURGED:
+                return None
+            if place.state is not State.MOVING or place.target != target:
+                return place  # a former try has told so
+            return msgspec.structs.replace(place, state=State.RESTORING, target=None)
+
+        place = self._places.change(user_id, change)
+        if place is None or place.state is State.MOVING:
+            return False
+        hands.take(order_of(user_id, place, "It stays"))
+        return True
 
     def _check_told(self, place: Place, record: Record) -> None:
         """Raise :class:`Conflict` for data that nobody else has ever had, and another's place."""
@@ -193,7 +199,6 @@ class Claims:
                 f"The data of {record.user_id} on this host were never told to the others, and the"
                 f" hosts know another {record.user_id}, on {place.host}. They are kept as they are"
             )
-            log.error(why)
             raise Conflict(why)
 
     def _check_had(self, place: Place, member: Membership, record: Record) -> None:
@@ -203,7 +208,6 @@ class Claims:
                 f"{record.user_id} could not be restored on {place.host}: its newest data are on"
                 f" {member.host}, and are kept as they are"
             )
-            log.error(why)
             raise Conflict(why)
 
     def _is_newest(self, place: Place, member: Membership, record: Record) -> bool:

@@ -41,7 +41,7 @@ from actors.replication.replicas import Replicas
 from actors.services import Services
 from bus.answers import Answer, DrillAnswer, ErrorAnswer, MovesAnswer, PlaceAnswer
 from bus.errors import BackupError, Conflict, InternalError, NotFound, PblmError, Unavailable
-from bus.requests import DrainHost, InitInstance, MoveInstance, RebalanceHost, VerifyReplica
+from bus.requests import DrainHost, MoveInstance, RebalanceHost, VerifyReplica
 
 AT_ONCE = 2
 """So many moves at a time: each takes the disk and the network for itself."""
@@ -149,7 +149,8 @@ class Moves:
         place = self._await_arrival(user_id, target)
         if place.host != target:
             raise Unavailable(f"{user_id} has not gone to {target}: see that host's log")
-        self._carry_out(LetUserGo(user_id=user_id, reason=f"It has moved to {target}"))
+        with contextlib.suppress(NotFound):  # the steward may have seen it, too
+            self._carry_out(LetUserGo(user_id=user_id, reason=f"It has moved to {target}"))
         return _answer(user_id, self._await_run(user_id, target))
 
     def verify(self, user_id: str) -> DrillAnswer:
@@ -179,10 +180,10 @@ class Moves:
             self._carry_out(StandStill(user_id=user_id, reason=f"It moves to {target}"))
             digest = self._settled(user_id)
             self._carry_out(Disown(user_id=user_id))
-            self._claims.hand_over(user_id, digest)
+            self._claims.hand_over(user_id, target, digest)
         except (PblmError, Unreachable) as error:
             log.warning("%s: it stays: %s", user_id, error)
-            self._stay(user_id, moving)
+            self._steward.stay(user_id, target, resume=moving.wanted)
             raise
 
     def _settled(self, user_id: str) -> str | None:
@@ -206,15 +207,6 @@ class Moves:
         if not folded:
             raise BackupError(f"The database of {user_id} is still being read")
         return sha256_of(data / "data.db")
-
-    def _stay(self, user_id: str, place: Place) -> None:
-        """Take back what was begun."""
-        with contextlib.suppress(PblmError, Unreachable):
-            self._claims.abandon_move(user_id)
-            self._claims.retake(user_id, self._steward.hands)
-            if place.wanted:
-                request = InitInstance(user_id=user_id, wait=False)
-                self._services.ask(request, lambda answer: None)
 
     def _await_arrival(self, user_id: str, target: str) -> Place:
         """Return the place when the target has it, or it has come back to us."""

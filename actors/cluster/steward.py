@@ -22,6 +22,7 @@ from actors.cluster.gateway import Unreachable
 from actors.cluster.hands import EarlyHands, Hands, LiveHands, end_all
 from actors.cluster.jobs import Jobs, problem_of
 from actors.cluster.names import Names
+from actors.cluster.placing import ours
 from actors.cluster.whereabouts import heir
 from actors.data.belongings import clear_lost_and_found
 from actors.data.ownership import finish_renames
@@ -37,6 +38,8 @@ LOOK = 2.0
 """Seconds between two looks at who is there, and whose users need a host."""
 CLEAR_UP = 600.0
 """Seconds from one look through the lost and found to the next."""
+AGAIN = 10.0
+"""Seconds until it is tried again to have, or to let go of, somebody whose data lie here."""
 MISSING = 10.0
 """Seconds after which a claim that has brought nothing is taken for one that has failed."""
 
@@ -71,6 +74,8 @@ class Steward:
         self.arrivals = Arrivals(names, jobs, self._duties, self._mirror)
         self._settled_for: int | None = None
         self._missing: dict[str, float] = {}
+        self._looked_at: dict[str, float] = {}
+        self._refused: dict[str, str] = {}
         self._cleared_at = -CLEAR_UP
         self._again = threading.Event()
         self._closed = False
@@ -137,6 +142,15 @@ class Steward:
         else:
             self._claims.mirror(user_id)
 
+    def stay(self, user_id: str, target: str, *, resume: bool) -> None:
+        """Have a user go on here whose move to ``target`` has failed."""
+
+        def work() -> None:
+            if self._claims.stay(user_id, target, self._hands) and resume:
+                self._services.ask(InitInstance(user_id=user_id, wait=False), _tell_refusal)
+
+        self._duties.owe(f"{user_id}: that it stays", work)
+
     def end(self, user_id: str) -> None:
         """Tell the others that the user has another name; until they know, nobody has this one."""
         self._duties.owe(f"{user_id}: that it was renamed", lambda: self._end(user_id))
@@ -170,8 +184,23 @@ class Steward:
         for user_id, place in self._atlas.places().items():
             if self._is_left_over(user_id, place, member):
                 self.arrivals.give_back(user_id)
-        for user_id in self._wanting(member):
+        for user_id in {*self._wanting(member), *self._misplaced(member)}:
             self._take(user_id)
+
+    def _misplaced(self, member: Membership) -> Iterator[str]:
+        """Yield those of whom something lies here that is not this host's, or not yet, now.
+
+        So is whom another host has taken late, and whoever could not be had when this host joined.
+        """
+        now = self._services.clock.monotonic()
+        for record in self._services.store.records():
+            user_id, place = record.user_id, self._atlas.place(record.user_id)
+            moves = place is not None and place.state is State.MOVING
+            if (place is not None and ours(place, member, record)) or user_id in self.arrivals:
+                self._looked_at.pop(user_id, None)
+            elif not moves and now >= self._looked_at.get(user_id, -AGAIN) + AGAIN:
+                self._looked_at[user_id] = now
+                yield user_id
 
     def _is_left_over(self, user_id: str, place: Place, member: Membership) -> bool:
         """Whether data were to come to that name on this host, and nobody works for that now."""
@@ -262,9 +291,11 @@ class Steward:
     def _take(self, user_id: str) -> None:
         def taken(error: PblmError | None) -> None:
             if error is None:
+                self._refused.pop(user_id, None)
                 self._run_if_wanted(user_id)
-            else:
-                log.info("%s: not taken: %s", user_id, error.message)
+            elif self._refused.get(user_id) != error.message:
+                self._refused[user_id] = error.message
+                log.warning("%s: not taken: %s", user_id, error.message)
 
         self.acquire(user_id, new=False, then=taken)
 

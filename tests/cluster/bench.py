@@ -15,6 +15,7 @@ from actors.cluster.fence import Fence
 from actors.cluster.jobs import Jobs
 from actors.cluster.steward import Steward
 from actors.cluster.tenancy import Tenancy
+from actors.data.orders import Order
 from actors.facts import Asked, Reply
 from bus.answers import ErrorAnswer
 from bus.errors import PblmError
@@ -75,6 +76,12 @@ class Bench:
 
     def _pass_on(self, request: UserRequest) -> Callable[[Reply], None]:
         return lambda reply: self.house.supervisor.tell(Asked(request=request, reply=reply))
+
+    def order(self, order: Order) -> Caller:
+        """Order it of the user's actor."""
+        caller = Caller()
+        self.house.services.order(order, caller.answers.put)
+        return caller
 
     def run(self, user_id: str) -> None:
         """Have the user's instance run here."""
