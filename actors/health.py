@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from actors import probe, proc
+from actors import probe, proc, sockets
 from actors.clock import LoopClock
 from actors.data.database import UserDataError
 from actors.data.operator import Operator
@@ -36,7 +36,7 @@ def serves(pid: int, place: Place, data: Path) -> bool:
     answer on the port alone proves nothing: a stranger's PocketBase gives the same.
     """
     address, port = place
-    wanted = {str(data / "data.db"), proc.listener(port, address)}
+    wanted = {str(data / "data.db"), sockets.listener(port, address)}
     if wanted <= proc.open_files(pid):  # nearly always, and children are found slowly
         return True
     return any(wanted <= proc.open_files(each) for each in proc.family(pid)[1:])

@@ -6,21 +6,9 @@ import contextlib
 import functools
 import os
 import signal
-import socket
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-TCP, TCP6 = "/proc/net/tcp", "/proc/net/tcp6"
-ANY6 = "0" * 32
-MAPPED = "0000000000000000FFFF0000"
-"""What comes before an IPv4 address in an IPv6 one, as the kernel writes it."""
-LENGTH = len("0100007F:1F90")
-LISTEN = "0A"
-"""The state of a listening socket in /proc/net/tcp."""
-ESTABLISHED = "01"
-"""That of one that is connected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,51 +136,6 @@ def serving(root: Path) -> Iterator[tuple[str, ProcessIdentity]]:
                 identity = identify(int(entry))
                 if identity is not None:
                     yield os.path.normpath(directory), identity
-
-
-def listener(port: int, address: str = "127.0.0.1") -> str | None:
-    """Return the socket that listens on ``port``, as :func:`open_files` names it.
-
-    On the address of IPv4, or everywhere: Go listens everywhere by IPv6, which takes IPv4 too.
-    """
-    here = f"{socket.inet_aton(address)[::-1].hex().upper()}:{port:04X}"
-    for table, local in ((TCP, here), (TCP6, f"{ANY6}:{port:04X}")):
-        with _opened(table) as lines:
-            for line in lines:
-                if local in line:
-                    fields = line.split()
-                    if fields[1] == local and fields[3] == LISTEN:
-                        return f"socket:[{fields[9]}]"
-    return None
-
-
-def sockets() -> Iterator[list[str]]:
-    """Yield the row of each TCP socket of this machine, as /proc/net/tcp has it (proc(5)).
-
-    What speaks IPv4 by a socket of IPv6 is shown as if by one of IPv4.
-    """
-    for table in (TCP, TCP6):
-        with _opened(table) as lines:
-            next(lines, None)
-            for line in lines:
-                row = line.replace(MAPPED, "").split()
-                if len(row[1]) == len(row[2]) == LENGTH:
-                    yield row
-
-
-def connections() -> Counter[int]:
-    """Return how many TCP connections are open to each port of this machine."""
-    return Counter(int(row[1].rpartition(":")[2], 16) for row in sockets() if row[3] == ESTABLISHED)
-
-
-@contextlib.contextmanager
-def _opened(table: str) -> Iterator[Iterator[str]]:
-    """Open a table of the kernel's; a machine without IPv6 has none of that."""
-    try:
-        with open(table, encoding="ascii") as lines:
-            yield lines
-    except FileNotFoundError:
-        yield iter(())
 
 
 def open_files(pid: int) -> set[str]:

@@ -15,16 +15,18 @@ from actors.probe import Place, Question, Questions
 from actors.process import ManagedProcess
 from actors.written import Written
 
-WATCHED = ((0.008, 1), (0.005, 100))
-"""Seconds between looks at a starting instance, and how often: no PocketBase starts in less than
-the first. Between them its log tells."""
-UNWATCHED = ((0.008, 1), (0.001, 40), (0.002, 200))
-"""The same where no log can be watched."""
+Ready = Callable[[], None]
+Pauses = tuple[tuple[float, int], ...]
+
+WATCHED: Pauses = ()
+"""Seconds between looks at a starting instance, and how often, before the last pause is taken: its
+log tells when there is something to see."""
+UNWATCHED: Pauses = ((0.008, 1), (0.001, 40), (0.002, 200))
+"""The same where no log can be watched. No PocketBase starts in less than the first."""
 LAST_PAUSE = 0.025
 READY_TIMEOUT = 3.0
 """How long a starting instance gets for its first answer, in seconds, before it is asked anew."""
 
-Ready = Callable[[], None]
 
 log = logging.getLogger(__name__)
 
@@ -135,7 +137,7 @@ class Readiness:
         self._stop_watching()
 
 
-def pauses(kind: tuple[tuple[float, int], ...]) -> Iterator[float]:
+def pauses(kind: Pauses) -> Iterator[float]:
     """Yield how long to wait before each look at a starting instance, in seconds."""
     for pause, times in kind:
         yield from itertools.repeat(pause, times)

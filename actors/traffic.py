@@ -7,22 +7,21 @@ after that on the side that closed it (TIME_WAIT, tcp(7)). The instance's I/O co
 
 from __future__ import annotations
 
-import os
+import socket
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from actors import proc
+from actors.sockets import CLOSE_WAIT, ESTABLISHED, SYN_RECV, TIME_WAIT, Socket, sockets
 
 PROBE_ADDRESS = "127.0.0.2"
 """What the manager's own probes come from, so that nobody takes them for a user."""
 
-_PROBE = "0200007F"
-_ESTABLISHED, _TIME_WAIT, _LISTEN = "01", "06", "0A"
-_OPEN = frozenset({"01", "03", "08"})
+_PROBE = socket.inet_aton(PROBE_ADDRESS)
+_OPEN = frozenset({ESTABLISHED, SYN_RECV, CLOSE_WAIT})
 """Established, about to be, and closed by the caller, who may still wait for an answer."""
 _TIME_WAIT_SECONDS = 60.0
 """How long the kernel remembers a closed connection (TCP_TIMEWAIT_LEN)."""
-_TICKS = float(os.sysconf("SC_CLK_TCK"))
 
 
 @dataclass(slots=True)
@@ -38,31 +37,30 @@ class Traffic:
 
 
 def traffic(ports: Collection[int]) -> dict[int, Traffic]:
-    """Return the connections to each of ``ports`` on loopback, but for our own probes."""
+    """Return the connections to each of ``ports``, but for our own probes."""
     found = {port: Traffic() for port in ports}
-    for row in proc.sockets():
-        _note(row, found)
+    for each in sockets():
+        _note(each, found)
     return found
 
 
-def _note(row: list[str], found: dict[int, Traffic]) -> None:
-    (here, near), (there, far) = row[1].split(":"), row[2].split(":")
-    if row[3] == _LISTEN or _PROBE in (here, there):
+def _note(one: Socket, found: dict[int, Traffic]) -> None:
+    (here, near), (there, far) = one.here, one.there
+    if _PROBE in (here, there):
         return
-    served, called = found.get(int(near, 16)), found.get(int(far, 16))
-    one = served or called
-    if one is None:
+    served, called = found.get(near), found.get(far)
+    port = served or called
+    if port is None:
         return
-    if row[3] == _TIME_WAIT:
-        left = int(row[5].partition(":")[2], 16) / _TICKS
-        idle = max(0.0, _TIME_WAIT_SECONDS - left)
-        one.idle = idle if one.idle is None else min(one.idle, idle)
-    elif row[3] in _OPEN and served is not None:
-        one.open += 1
-    elif row[3] == _ESTABLISHED:
-        one.sockets.add(f"socket:[{row[9]}]")
+    if one.state == TIME_WAIT:
+        idle = max(0.0, _TIME_WAIT_SECONDS - one.timer)
+        port.idle = idle if port.idle is None else min(port.idle, idle)
+    elif one.state in _OPEN and served is not None:
+        port.open += 1
+    elif one.state == ESTABLISHED:
+        port.sockets.add(one.name)
     else:
-        one.idle = 0.0
+        port.idle = 0.0
 
 
 def inside(port: int, held: set[str]) -> int:

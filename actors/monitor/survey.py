@@ -6,7 +6,7 @@ from collections import Counter
 from datetime import datetime
 from pathlib import Path
 
-from actors import proc
+from actors import sockets
 from actors.monitor.footprint import Footprint
 from actors.monitor.sampler import ProcessSampler, Sample
 from actors.records import Record
@@ -30,7 +30,7 @@ class Survey:
     def look_at_all(self) -> None:
         """Look at every instance once."""
         records = self._services.store.records()
-        connections = proc.connections()
+        connections = sockets.connections()
         for record in records:
             usage = self._look_at(record, connections)
             self._services.usage.note(record.user_id, usage)

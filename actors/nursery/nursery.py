@@ -129,8 +129,7 @@ class Nursery(pykka.ThreadingActor):
         if self._process is not None or self._refusal.exists():
             return
         if self._origin.exists():
-            while len(self._seeds) < self._services.settings.seeds:
-                self._seeds.add(self._sow())
+            self._refill()
             if self._warmer.warm():
                 self._later(REFILL)
         elif self._services.queue.busy:
@@ -140,6 +139,15 @@ class Nursery(pykka.ThreadingActor):
             for draft in self._drafts:  # of a manager that was ended in the middle of it
                 shutil.rmtree(draft, ignore_errors=True)
             self._make_draft(self._drafts[0], hooks=False)
+
+    def _refill(self) -> None:
+        """Sow, but leave the machine to those who start while there are enough left."""
+        wanted = self._services.settings.seeds
+        while len(self._seeds) < wanted:
+            if self._services.queue.busy and len(self._seeds) > wanted / 2:
+                self._later(REFILL)
+                return
+            self._seeds.add(self._sow())
 
     def _make_draft(self, draft: Path, *, hooks: bool) -> None:
         services = self._services

@@ -16,7 +16,7 @@ import socket
 import struct
 import threading
 
-from actors import proc
+from actors import proc, sockets
 from actors.layout import LOOPBACK
 
 _PIDFD_GETFD = 438
@@ -43,7 +43,7 @@ class Latch:
 
         None when the system does not let us: then it is as without.
         """
-        listener = proc.listener(port, address) or ""
+        listener = sockets.listener(port, address) or ""
         numbers = {each: proc.number_of(each, listener) for each in proc.family(pid)}
         found = [(each, number) for each, number in numbers.items() if number is not None]
         try:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from actors import proc
+from actors import proc, sockets
 
 SERVE = "import sys; sys.stdin.read()"
 """A child that lives until its input ends, whatever else stands on its command line."""
@@ -31,7 +31,7 @@ def child(*words: str, cwd: Path | None = None, script: str = SERVE) -> Iterator
 
 
 def owns(pid: int, port: int) -> bool:
-    return proc.listener(port) in proc.open_files(pid)
+    return sockets.listener(port) in proc.open_files(pid)
 
 
 def test_a_process_is_identified() -> None:
@@ -165,11 +165,11 @@ def test_a_process_owns_the_port_it_listens_on() -> None:
 def test_connections_are_counted_at_the_end_that_serves() -> None:
     """Each open connection counts once at the port that it goes to; a listener alone is none."""
     with listening("127.0.0.1") as (_, port):
-        assert proc.connections()[port] == 0
+        assert sockets.connections()[port] == 0
         with socket.create_connection(("127.0.0.1", port)) as first:
             with socket.create_connection(("127.0.0.1", port)):
-                assert proc.connections()[port] == 2
-            assert proc.connections()[first.getsockname()[1]] == 1
+                assert sockets.connections()[port] == 2
+            assert sockets.connections()[first.getsockname()[1]] == 1
 
 
 def test_a_port_of_another_address_is_not_owned() -> None:
