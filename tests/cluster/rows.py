@@ -8,6 +8,7 @@ import sys
 import tempfile
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from actors.cluster.directory import Place
 from actors.layout import directory_name
@@ -25,21 +26,22 @@ class Rows:
 
     def __init__(self, instance: Json) -> None:
         self._user = instance["user_id"]
-        self._port = instance["port"]
-        self.token = provide(str(POCKETBASE), instance)
+        self._host, self._port = _where(instance)
+        self.token = provide(str(POCKETBASE), instance, self._host)
         self.written = 0
 
     @classmethod
     def again(cls, instance: Json, former: Rows) -> Rows:
         """Go on where the instance is now."""
         rows = cls.__new__(cls)
-        rows._user, rows._port = former._user, instance["port"]
+        rows._user = former._user
+        rows._host, rows._port = _where(instance)
         rows.token, rows.written = former.token, former.written
         return rows
 
     def write(self, count: int) -> None:
         """Write so many more; each is acknowledged."""
-        rest = Rest(self._port, token=self.token, timeout=PATIENCE)
+        rest = Rest(self._port, host=self._host, token=self.token, timeout=PATIENCE)
         for _ in range(count):
             self.written += 1
             note = {
@@ -52,10 +54,19 @@ class Rows:
         rest.close()
 
 
+def _where(instance: Json) -> tuple[str, int]:
+    """The address at which it listens."""
+    url = urlsplit(str(instance["url"]))
+    assert url.hostname is not None
+    assert url.port is not None
+    return url.hostname, url.port
+
+
 def numbers_at(place: Place) -> list[int]:
     """The rows that are found where the user runs now."""
     assert place.address is not None
-    return [int(row["number"]) for row in read_back(int(place.address.rpartition(":")[2]))]
+    host, _, port = place.address.rpartition(":")
+    return [int(row["number"]) for row in read_back(int(port), host=host)]
 
 
 def copied(replica: Path, user_id: str) -> int:
