@@ -26,17 +26,19 @@ class Feed:
 
     def close(self) -> None:
         """Hear no more."""
+        if self._closing.is_set():
+            return
         self._closing.set()
+        self._subscriber.interrupt()
         if self._thread.is_alive():
-            self._subscriber.interrupt()
             self._thread.join()
+        self._subscriber.close()  # only here: the thread may end before it is interrupted
 
     def _run(self) -> None:
-        with self._subscriber:
-            while not self._closing.is_set():
-                try:
-                    update = self._subscriber.receive()
-                    if update is not None:
-                        self._tell(update)
-                except Exception:
-                    log.exception("an update is lost by a bug; going on")
+        while not self._closing.is_set():
+            try:
+                update = self._subscriber.receive()
+                if update is not None:
+                    self._tell(update)
+            except Exception:
+                log.exception("an update is lost by a bug; going on")

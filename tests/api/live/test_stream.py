@@ -10,7 +10,7 @@ from api.live.listener import Close
 from bus.events import InstanceRenamed
 from bus.states import Status
 from tests.api.live.conftest import Ear, Live
-from tests.bus.parts import NOW, changed, instance, sampled
+from tests.bus.parts import NOW, PATIENCE, changed, instance, sampled
 
 
 def begin(ear: Ear) -> int:
@@ -156,6 +156,7 @@ def test_a_slow_listener_is_dropped_and_hinders_nobody(
 ) -> None:
     """Who does not read is sent away with the reason; the others hear everything."""
     monkeypatch.setattr(listener, "LONGEST", 100)
+    monkeypatch.setattr(listener, "CLOSE_PATIENCE", PATIENCE)  # it reads when all is published
     slow, quick = live.listen(max_queue=(1, 0)), live.listen()
     publish(live, quick, 1_500)
     reason = "too slow: 100 messages wait; come back with epoch and after"
