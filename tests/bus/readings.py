@@ -100,11 +100,14 @@ def families(metrics: Metrics) -> list[Metric]:
     return list(text_string_to_metric_families(text.decode()))
 
 
-def value(metrics: Metrics, name: str, **labels: str) -> float:
-    """Return the value of one series; there must be exactly one with these labels."""
+def value(of: Metrics | list[Metric], name: str, **labels: str) -> float:
+    """Return the value of one series; there must be exactly one with these labels.
+
+    Who asks for many reads the :func:`families` once.
+    """
     found = [
         sample.value
-        for family in families(metrics)
+        for family in (of if isinstance(of, list) else families(of))
         for sample in family.samples
         if sample.name == name and sample.labels == labels
     ]

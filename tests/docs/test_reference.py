@@ -65,7 +65,7 @@ HANDWRITTEN = [
 ]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def app() -> Iterator[Any]:
     """Return the application, on a bus on which nobody is."""
     with BusClient("ipc:///nobody") as bus:
