@@ -7,6 +7,7 @@ program, this is the :func:`nest` that all of one process of tests are forked fr
 from __future__ import annotations
 
 import functools
+import importlib
 import json
 import os
 import select
@@ -19,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+LATER = ("actors.asking", "actors.cluster.cluster", "api.live.serving", "jwt")
+"""What a manager loads when it is asked for, as most of these are."""
 LARGEST = 128 * 1024
 """Bytes of one order: where, and what the process is to find in its environment."""
 
@@ -74,6 +77,8 @@ def nest(orders: socket.socket) -> None:
     """Fork managers as ordered, tell of each its pid and its exit status, until nobody orders."""
     import run_all  # what this is for; the tests themselves have no use for it
 
+    for name in LATER:
+        importlib.import_module(name)
     living: dict[int, tuple[int, int]] = {}
     """By what becomes readable when it has ended: the process, and where its status is told."""
     while True:
