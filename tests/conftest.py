@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+HERE = Path(__file__).parent
+LONG = ("chaos", "house/test_openapi", "dashboard", "cluster", "house", "backups", "replication")
+"""Where tests take seconds; they begin first, so that at the end no core waits for one file."""
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Give this run a directory of its own.
@@ -26,8 +30,18 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores: most of the time a test waits for a process."""
-    return (os.cpu_count() or 1) + 1
+    """Twice as many as there are cores: half of the time a test waits for a process."""
+    return 2 * (os.cpu_count() or 1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have what takes long begin first."""
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    place = item.path.relative_to(HERE).as_posix()
+    return next((turn for turn, long in enumerate(LONG) if place.startswith(long)), len(LONG))
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
