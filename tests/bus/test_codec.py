@@ -132,8 +132,9 @@ def subclasses(root: type) -> set[type]:
     ],
 )
 def test_every_message_can_be_decoded(root: type, union: Any) -> None:
-    """Each concrete message is in the union that the codec decodes."""
-    concrete = {cls for cls in subclasses(root) if not cls.__subclasses__()}
+    """Each concrete message is in the union that the codec decodes, but those of tests."""
+    ours = {cls for cls in subclasses(root) if cls.__module__.startswith("bus.")}
+    concrete = {cls for cls in ours if not ours.intersection(cls.__subclasses__())}
     assert concrete == set(typing.get_args(union))
 
 
