@@ -84,6 +84,20 @@ def test_what_was_decided_about_a_user_moves_too(fleet: Fleet) -> None:
         assert target.api.call("PUT", f"{path}/metadata", json={"plan": "gold"}).status_code == 200
 
 
+def test_what_was_decided_about_a_user_has_its_new_name(fleet: Fleet) -> None:
+    """A rename takes it along in etcd, too; nothing is left for whoever has the old name next."""
+    h1, h2 = fleet.hosts["h1"], fleet.hosts["h2"]
+    old, new = fleet.named("h1", "fred"), fleet.named("h1", "gina")
+    h1.api.run(old)
+    assert h1.api.call("PUT", f"/api/users/{old}/metadata", json={"plan": "tin"}).ok
+    assert h1.api.call("POST", f"/api/users/{old}/rename", json={"to": new}).ok
+    eventually(lambda: fleet.agreed.kept(new) is not None, "it lies beside the new place")
+    eventually(lambda: fleet.agreed.kept(old) is None, "it does not beside the old one")
+    fleet.await_run(new, "h1")
+    ask(h1, MoveInstance(user_id=new, host="h2"), PlaceAnswer)
+    assert h2.api.call("GET", f"/api/users/{new}/metadata").json()["metadata"] == {"plan": "tin"}
+
+
 def test_a_drained_host_has_nobody(fleet: Fleet) -> None:
     """Those who run go on elsewhere, those who stand still go too; then it takes some again."""
     h1 = fleet.hosts["h1"]
