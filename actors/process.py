@@ -7,6 +7,7 @@ through it can never hit a stranger that took the number (pidfd_open(2), Linux 5
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import re
 import signal
@@ -318,6 +319,10 @@ def program_version(binary: str, argument: str) -> str | None:
     return word if said.code == 0 and word[:1].isdigit() else None
 
 
+LOOK = 0.25
+"""Seconds between two looks whether a program is still wanted."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
     """How a short program ended."""
@@ -327,22 +332,29 @@ class Ended:
     """Everything that it wrote."""
 
 
-def run_program(argv: Sequence[str], *, env: Mapping[str, str] | None, timeout: float) -> Ended:
+def run_program(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str] | None,
+    timeout: float,
+    wanted: Callable[[], bool] = lambda: True,
+) -> Ended:
     """Run a short program to its end; not in an actor. Without ``env`` it has the manager's.
 
-    Raises :class:`OSError` when it cannot be started, or is killed after ``timeout`` seconds.
+    Raises :class:`OSError` when it cannot be started, or is killed: after ``timeout`` seconds, or
+    when it is not ``wanted`` any more, as is looked every :data:`LOOK` seconds.
     """
-    try:
-        ended = subprocess.run(
-            argv,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=timeout,
-            check=False,
-            umask=0o077,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise TimeoutError(f"{argv[0]} did not end within {timeout:g} s") from error
-    return Ended(code=ended.returncode, output=ended.stdout.decode(errors="replace"))
+    pipe, quiet = subprocess.PIPE, subprocess.DEVNULL
+    with subprocess.Popen(
+        argv, env=env, stdin=quiet, stdout=pipe, stderr=subprocess.STDOUT, umask=0o077
+    ) as child:
+        try:
+            for _ in range(math.ceil(timeout / LOOK)):
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    said, _ = child.communicate(timeout=LOOK)
+                    return Ended(code=child.returncode, output=said.decode(errors="replace"))
+                if not wanted():
+                    raise InterruptedError(f"{argv[0]} is not wanted any more")
+        finally:
+            child.kill()
+    raise TimeoutError(f"{argv[0]} did not end within {timeout:g} s")

@@ -14,6 +14,7 @@ this host has. Used from threads that may wait. What stands in the way raises a
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Callable
 
@@ -38,6 +39,7 @@ from actors.cluster.placing import (
     ours,
 )
 from actors.cluster.recovery import Recovery, RecoveryFailed
+from actors.data.orders import TakeUser
 from actors.data.particulars import Particulars
 from actors.records import Record
 from actors.replication.replicas import Replicas
@@ -261,7 +263,7 @@ class Claims:
             place = msgspec.structs.replace(mirrored(place, record), durable=durable)
         self._places.put(user_id, seen, place, member)
         reason = f"It was placed on this host, {member.host}"
-        hands.take(order_of(user_id, place, reason))
+        self._hand(hands, member, order_of(user_id, place, reason))
         if record is not None:
             self._luggage.pack_if_any(user_id)
 
@@ -287,7 +289,7 @@ class Claims:
         log.info("%s: claimed, epoch %d, after %s", user_id, place.epoch, former.host or "a move")
         if local:
             reason = "It is this host's again"
-            hands.take(order_of(user_id, place, reason, resume=resume))
+            self._hand(hands, member, order_of(user_id, place, reason, resume=resume))
             self._luggage.pack_if_any(user_id)
             return
         if record is not None:
@@ -295,7 +297,8 @@ class Claims:
         particulars = self._luggage.unpack(user_id, place)
         if draft is not None:
             reason = f"It has moved to this host, {member.host}"
-            hands.take(order_of(user_id, place, reason, draft, particulars=particulars))
+            order = order_of(user_id, place, reason, draft, particulars=particulars)
+            self._hand(hands, member, order)
         else:
             self._restore(user_id, claimed, particulars, member, hands)
 
@@ -308,7 +311,8 @@ class Claims:
         if place.digest is None:
             return None
         try:
-            return str(self._recovery.receive(user_id, place))
+            wanted = functools.partial(self._places.is_member, member)
+            return str(self._recovery.receive(user_id, place, wanted))
         except RecoveryFailed as failure:
             if place.source is None or self._atlas.is_lost(place.source):
                 return None
@@ -329,7 +333,7 @@ class Claims:
         draft = None
         if place.identity is not None or place.durable or place.expected is not None:
             try:
-                draft = self._restored(user_id, place)
+                draft = self._restored(user_id, place, member)
             except RecoveryFailed as failure:
                 reason = f"It could not be restored: {failure}"
                 log.error("%s: %s", user_id, reason)
@@ -337,12 +341,23 @@ class Claims:
                     place, problem=str(failure), identity=place.identity or "unknown"
                 )
                 self._places.swap(user_id, claimed, place, member)
-        hands.take(order_of(user_id, place, reason, draft, particulars=particulars))
+        order = order_of(user_id, place, reason, draft, particulars=particulars)
+        self._hand(hands, member, order)
 
-    def _restored(self, user_id: str, place: Place) -> str:
+    def _restored(self, user_id: str, place: Place, member: Membership) -> str:
         if place.expected is not None:
             raise RecoveryFailed(f"{place.expected} was on the way to a host that was lost")
-        return str(self._recovery.restore(user_id, place))
+        wanted = functools.partial(self._places.is_member, member)
+        return str(self._recovery.restore(user_id, place, wanted))
+
+    def _hand(self, hands: Hands, member: Membership, order: TakeUser) -> None:
+        """Have it taken, unless the membership has ended under which it was claimed.
+
+        It may have taken long to restore: whoever is claimed anew meanwhile is not disturbed.
+        """
+        if not self._places.is_member(member):
+            raise Unavailable(f"This host was lost while it took {order.user_id}", retry_after=1)
+        hands.take(order)
 
     def _may_claim(self, place: Place, member: Membership) -> bool:
         if place.host == "":

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import math
 import os
 import queue
 import threading
@@ -23,6 +25,9 @@ from bus.errors import Unavailable
 PATIENCE = 60.0
 """Seconds that an actor may take: it may have to end a process, which is killed before that."""
 
+LOOK = 0.25
+"""Seconds between two looks whether the manager ends."""
+
 log = logging.getLogger(__name__)
 
 
@@ -41,6 +46,11 @@ class LiveHands:
 
     def __init__(self, order: Callable[[Order, Reply], None]) -> None:
         self._order = order
+        self._closed = threading.Event()
+
+    def close(self) -> None:
+        """Wait for no actor any more."""
+        self._closed.set()
 
     def take(self, order: TakeUser) -> None:
         """See :class:`Hands`."""
@@ -53,12 +63,19 @@ class LiveHands:
     def _carry_out(self, order: Order) -> None:
         answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
         self._order(order, answers.put)
-        try:
-            answer = answers.get(timeout=PATIENCE)
-        except queue.Empty:
-            raise Unavailable(f"The actor of {order.user_id} does not answer") from None
+        answer = self._awaited(answers)
+        if answer is None:
+            raise Unavailable(f"The actor of {order.user_id} does not answer")
         if isinstance(answer, ErrorAnswer):
             raise answer.error()
+
+    def _awaited(self, answers: queue.SimpleQueue[Answer]) -> Answer | None:
+        for _ in range(math.ceil(PATIENCE / LOOK)):
+            with contextlib.suppress(queue.Empty):
+                return answers.get(timeout=LOOK)
+            if self._closed.is_set():
+                break
+        return None
 
 
 class EarlyHands:
@@ -78,6 +95,45 @@ class EarlyHands:
     def let_go(self, user_id: str, reason: str) -> None:
         """See :class:`Hands`."""
         let_go(self._services, StatusKeeper(user_id, self._services))
+
+
+class ChangingHands:
+    """Early as long as there is no actor, live from :meth:`begin` on; never both at a time."""
+
+    def __init__(self, services: Services) -> None:
+        self._early: EarlyHands | None = EarlyHands(services)
+        self._live = LiveHands(services.order)
+        self._lock = threading.Lock()
+
+    @property
+    def live(self) -> bool:
+        """Whether the actors have begun."""
+        return self._early is None
+
+    def begin(self) -> None:
+        """The actors begin: nobody else writes what is theirs from now on."""
+        with self._lock:
+            self._early = None
+
+    def close(self) -> None:
+        """Wait for no actor any more."""
+        self._live.close()
+
+    def take(self, order: TakeUser) -> None:
+        """See :class:`Hands`."""
+        with self._lock:
+            if self._early is not None:
+                self._early.take(order)
+                return
+        self._live.take(order)
+
+    def let_go(self, user_id: str, reason: str) -> None:
+        """See :class:`Hands`."""
+        with self._lock:
+            if self._early is not None:
+                self._early.let_go(user_id, reason)
+                return
+        self._live.let_go(user_id, reason)
 
 
 def end_all(services: Services) -> None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from threading import Lock
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event, Lock
 
-from actors.clock import Clock
+from actors.clock import Clock, boottime
 from actors.cluster.gateway import Unreachable
 from bus.errors import InternalError, PblmError, Unavailable
 
 QUICK = 8
 """Threads for what takes milliseconds as long as etcd answers."""
+LOOK = 0.25
+"""Seconds between two looks whether what is waited for is still wanted."""
 
 log = logging.getLogger(__name__)
 
@@ -74,11 +77,27 @@ class Jobs:
         with self._lock:
             self._users.discard(user_id)
 
-    def all(self, works: list[Callable[[], None]]) -> None:
-        """Do all of them, and return then."""
-        futures: list[Future[None]] = [self._slow.submit(work) for work in works]
-        for future in futures:
-            future.result()
+    def all(
+        self,
+        works: Mapping[str, Callable[[], None]],
+        patience: float,
+        wanted: Callable[[], bool],
+    ) -> None:
+        """Do each, by user, when its turn comes, but for users with whom something is under way.
+
+        Returns when all are done, after ``patience`` seconds, or when it is not ``wanted`` any
+        more; what is under way then goes on.
+        """
+        ends = boottime() + patience
+        begun = []
+        for user_id, work in works.items():
+            done = Event()
+            if self.once(user_id, functools.partial(_do, work, done)):
+                begun.append(done)
+        for done in begun:
+            while wanted() and not done.wait(min(LOOK, max(0.0, ends - boottime()))):
+                if boottime() >= ends:
+                    return
 
     def close(self) -> None:
         """Begin nothing more; return when what is under way has ended."""
@@ -94,6 +113,13 @@ class Jobs:
 
         with contextlib.suppress(RuntimeError):  # closed
             pool.submit(safely)
+
+
+def _do(work: Callable[[], None], done: Event) -> None:
+    try:
+        work()
+    finally:
+        done.set()
 
 
 def problem_of(work: Callable[[], object]) -> PblmError | None:

@@ -104,6 +104,7 @@ class Moves:
         self._replica = replica
         self._changed = threading.Condition()
         self._closed = False
+        self._halted = threading.Event()
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="mover")
         self._asked = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="moves")
         atlas.listen(self._notice)
@@ -199,7 +200,7 @@ class Moves:
             data = self._services.layout.trash(user_id)
         if not self._replicas.is_complete(record):
             raise BackupError(f"The last changes of {user_id} have not reached its replica")
-        FileCopier(self._services.layout, self._replica).copy(user_id)
+        self._copy_files(user_id)
         try:
             folded = fold_log(data)
         except UserDataError as error:
@@ -207,6 +208,13 @@ class Moves:
         if not folded:
             raise BackupError(f"The database of {user_id} is still being read")
         return sha256_of(data / "data.db")
+
+    def _copy_files(self, user_id: str) -> None:
+        copier = FileCopier(self._services.layout, self._replica)
+        copier.halted = self._halted
+        copier.copy(user_id)
+        if self._closed:  # it may have been cut short
+            raise Unavailable("The manager is stopping", retry_after=5)
 
     def _await_arrival(self, user_id: str, target: str) -> Place:
         """Return the place when the target has it, or it has come back to us."""

@@ -29,6 +29,13 @@ class Places:
         self._atlas = atlas
         self.member = member
 
+    def is_member(self, member: Membership) -> bool:
+        """Whether that is still this host's membership."""
+        try:
+            return self.member() == member
+        except Unavailable:
+            return False
+
     def read(self, user_id: str) -> SeenPlace | None:
         """Return the user's place, as it is.
 

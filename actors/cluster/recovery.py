@@ -24,7 +24,7 @@ from actors.data import contents
 from actors.data.database import UserDataError
 from actors.layout import Layout, directory_name, make_private_directory
 from actors.replication.generation import epoch_of
-from actors.replication.rewind import Rewind
+from actors.replication.rewind import Rewind, Wanted
 from bus.errors import BackupError, InvalidBackup, PblmError, Unavailable
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Recovery:
         self._halted = threading.Event()
 
     def close(self) -> None:
-        """Wait for no place any more."""
+        """Give up what is under way, and begin nothing more."""
         self._halted.set()
 
     def has_local(self, user_id: str) -> bool:
@@ -78,21 +78,24 @@ class Recovery:
         places = (self._layout.data(user_id), self._layout.trash(user_id))
         return any((place / "data.db").exists() for place in places)
 
-    def restore(self, user_id: str, place: Place) -> Path:
+    def restore(self, user_id: str, place: Place, wanted: Wanted = lambda: True) -> Path:
         """Return a directory with the user's data.
 
         Raises :class:`RecoveryFailed`, or :class:`Unavailable` where the place does not answer:
-        nothing is known then of what it holds.
+        nothing is known then of what it holds. So it does soon after it is not ``wanted`` any more.
         """
+        wanted = self._unless_halted(wanted)
         problems: list[str] = []
         try:
             draft = self._draft(user_id)
             for source, at in self._sources(user_id, place):
+                _check(wanted)
                 try:
-                    found = self._read(user_id, source, at)
+                    found = self._read(user_id, source, at, wanted)
                 except PblmError as error:
                     log.warning("%s: %s", user_id, error.message)
                     problems.append(error.message)
+                    _check(wanted)
                     self._replica.generations(directory_name(user_id))  # does it answer at all?
                     continue
                 if found is not None:
@@ -106,7 +109,7 @@ class Recovery:
         except OSError as error:
             raise RecoveryFailed(f"{error}") from error
 
-    def _read(self, user_id: str, source: str, at: datetime | None) -> Path | None:
+    def _read(self, user_id: str, source: str, at: datetime | None, wanted: Wanted) -> Path | None:
         """Return a directory with what the source has; None: nothing yet. Tries again.
 
         Raises :class:`InvalidBackup` where it is damaged, :class:`BackupError` where it cannot be
@@ -115,32 +118,36 @@ class Recovery:
         for pause in (*PAUSES, None):
             draft = self._draft(user_id)
             try:
-                if not self._rewind.put_together(source, at, draft, check="quick"):
+                if not self._rewind.put_together(source, at, draft, check="quick", wanted=wanted):
                     return None
-                self._rewind.add_files(user_id, draft)
+                self._rewind.add_files(user_id, draft, wanted)
                 return draft
             except BackupError as error:
-                if pause is None or at is not None or self._halted.wait(pause):
+                if pause is None or at is not None or not wanted() or self._halted.wait(pause):
                     raise
                 log.warning("%s: tried again: %s", user_id, error.message)
         raise AssertionError("the last try returns or raises")
 
-    def receive(self, user_id: str, place: Place) -> Path:
+    def receive(self, user_id: str, place: Place, wanted: Wanted = lambda: True) -> Path:
         """Return a directory with exactly the data that were handed over.
 
-        Raises :class:`RecoveryFailed` when what the replica has is anything else.
+        Raises :class:`RecoveryFailed` when what the replica has is anything else, and
+        :class:`Unavailable` soon after it is not ``wanted`` any more.
         """
+        wanted = self._unless_halted(wanted)
+        _check(wanted)
         draft = self._draft(user_id)
         generation, _ = next(self._sources(user_id, place), (None, None))
         if generation is None:
             raise RecoveryFailed("there is no replica")
         try:
-            if not self._rewind.put_together(generation, None, draft, check="quick"):
+            if not self._rewind.put_together(generation, None, draft, check="quick", wanted=wanted):
                 raise RecoveryFailed(f"{generation} is empty")
-            self._rewind.add_files(user_id, draft)
+            self._rewind.add_files(user_id, draft, wanted)
             if sha256_of(draft / "data.db") != place.digest:
                 raise RecoveryFailed(f"{generation} is not what was handed over")
         except (PblmError, OSError) as error:
+            _check(wanted)
             raise RecoveryFailed(f"{error}") from error
         return draft
 
@@ -149,10 +156,10 @@ class Recovery:
 
         Raises :class:`RecoveryFailed`.
         """
-        draft = self._draft(user_id, "drill")
+        draft, wanted = self._draft(user_id, "drill"), self._unless_halted(lambda: True)
         try:
             for generation, _ in self._sources(user_id, place):
-                if self._rewind.put_together(generation, None, draft, check="full"):
+                if self._rewind.put_together(generation, None, draft, check="full", wanted=wanted):
                     rows = contents.count_rows(draft)
                     size = (draft / "data.db").stat().st_size
                     return Drill(generation=generation, size=size, rows=rows)
@@ -162,6 +169,9 @@ class Recovery:
         finally:
             shutil.rmtree(draft, ignore_errors=True)
         raise RecoveryFailed("there is no replica")
+
+    def _unless_halted(self, wanted: Wanted) -> Wanted:
+        return lambda: not self._halted.is_set() and wanted()
 
     def _draft(self, user_id: str, purpose: str = "claimed") -> Path:
         draft = self._layout.control / "drafts" / f"{directory_name(user_id)}-{purpose}"
@@ -192,6 +202,12 @@ class Recovery:
             raise RecoveryFailed("; ".join(problems) or "there is no replica, and no backup here")
         log.error("%s: only its backup of %s could be used", user_id, made_at)
         return draft
+
+
+def _check(wanted: Wanted) -> None:
+    """Raise :class:`Unavailable` when nobody waits for it any more."""
+    if not wanted():
+        raise Unavailable("It is given up: this host ends, or was lost", retry_after=RETRY)
 
 
 def last_backup(layout: Layout, user_id: str, target: Path) -> datetime | None:

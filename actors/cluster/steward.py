@@ -19,7 +19,7 @@ from actors.cluster.coordination import Coordination, Membership
 from actors.cluster.directory import Place, State
 from actors.cluster.duties import Duties
 from actors.cluster.gateway import Unreachable
-from actors.cluster.hands import EarlyHands, Hands, LiveHands, end_all
+from actors.cluster.hands import ChangingHands, Hands, end_all
 from actors.cluster.jobs import Jobs, problem_of
 from actors.cluster.names import Names
 from actors.cluster.placing import ours
@@ -38,6 +38,9 @@ LOOK = 2.0
 """Seconds between two looks at who is there, and whose users need a host."""
 CLEAR_UP = 600.0
 """Seconds from one look through the lost and found to the next."""
+SETTLING = 15.0
+"""Seconds that a host that has joined waits for the users who are here; then it serves the others.
+Who must be restored may take longer."""
 AGAIN = 10.0
 """Seconds until it is tried again to have, or to let go of, somebody whose data lie here."""
 MISSING = 10.0
@@ -69,7 +72,7 @@ class Steward:
         self._jobs = jobs
         self._member = member
         self._recover = recover
-        self._hands: Hands = EarlyHands(services)
+        self._hands = ChangingHands(services)
         self._duties = Duties(jobs)
         self.arrivals = Arrivals(names, jobs, self._duties, self._mirror)
         self._settled_for: int | None = None
@@ -94,6 +97,7 @@ class Steward:
         """End."""
         self._closed = True
         self._again.set()
+        self._hands.close()
         self._thread.join()
 
     @property
@@ -104,7 +108,7 @@ class Steward:
     @property
     def begun(self) -> bool:
         """Whether the actors have begun."""
-        return isinstance(self._hands, LiveHands)
+        return self._hands.live
 
     @property
     def ready(self) -> Membership | None:
@@ -224,26 +228,38 @@ class Steward:
 
     def _settle(self, member: Membership) -> None:
         """Claim those whose data are here, and set aside what is others'."""
-        early, services = isinstance(self._hands, EarlyHands), self._services
+        early, services = not self._hands.live, self._services
         if early:
             finish_renames(services.store, services.layout)
             finish_swaps(services.store, services.layout)
             end_all(services)
             for user_id in tuple(services.store.departures):
                 self.end(user_id)
-        records = [
-            each for each in services.store.records() if each.incarnation != member.incarnation
-        ]
-        self._jobs.all([self._settling(record) for record in records])
+        works = {each.user_id: self._settling(each) for each in self._unsettled(member)}
+        self._jobs.all(works, SETTLING, lambda: self._member() == member and not self._closed)
         if self._member() != member or self._closed:
             return
         self._settled_for = member.incarnation
         if early:
-            self._hands = LiveHands(services.order)
+            self._hands.begin()
             self._recover()
             return
-        for record in records:
-            self._run_if_wanted(record.user_id)
+        for user_id in works:
+            record = services.store.get(user_id)
+            if record is not None and record.incarnation == member.incarnation:
+                self._run_if_wanted(user_id)
+
+    def _unsettled(self, member: Membership) -> list[Record]:
+        """Return those who are here by an earlier membership; first whom nobody else has had."""
+
+        def restored(record: Record) -> bool:
+            place = self._atlas.place(record.user_id)
+            return place is not None and place.epoch != record.epoch
+
+        records = self._services.store.records()
+        return sorted(
+            (each for each in records if each.incarnation != member.incarnation), key=restored
+        )
 
     def _settling(self, record: Record) -> Callable[[], None]:
         def work() -> None:
@@ -251,6 +267,8 @@ class Steward:
                 self._claims.acquire(record.user_id, self._hands)
             except (PblmError, Unreachable) as error:
                 log.warning("%s: not claimed yet: %s", record.user_id, error)
+            if self.ready is not None and self._hands.live:  # the others went on without it
+                self._run_if_wanted(record.user_id)
 
         return work
 

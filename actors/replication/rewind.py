@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,8 @@ from bus.settings import Settings
 if TYPE_CHECKING:
     from actors.replication.place import Place
 
+Wanted = Callable[[], bool]
+"""Whether somebody still waits for it."""
 TIMEOUT = 3600.0
 """How long Litestream may take to put a database together, in seconds."""
 ATTRIBUTES = ".attrs"
@@ -53,12 +56,18 @@ class Rewind:
         raise InvalidBackup(f"User {user_id} cannot be taken back to {at:%FT%TZ}: {since}")
 
     def put_together(
-        self, source: str, at: datetime | None, target: Path, *, check: str = "full"
+        self,
+        source: str,
+        at: datetime | None,
+        target: Path,
+        *,
+        check: str = "full",
+        wanted: Wanted = lambda: True,
     ) -> bool:
         """Put the database together, as it was last or ``at`` a moment.
 
         False: the generation was not copied yet then. ``check`` is that of its integrity, `full`
-        or `quick`. Raises as :meth:`take_out` does.
+        or `quick`. Raises as :meth:`take_out` does, and soon after it is not ``wanted`` any more.
         """
         config, database = target / "litestream.json", target / "data.db"
         litestream.write_secret(
@@ -70,7 +79,7 @@ class Rewind:
         command = (self._settings.litestream_path, "restore", *options, str(database))
         try:
             environment = {"PATH": "", "HOME": str(target), **litestream.NO_AMBIENT_KEYS}
-            ended = run_program(command, env=environment, timeout=TIMEOUT)
+            ended = run_program(command, env=environment, timeout=TIMEOUT, wanted=wanted)
         except OSError as error:
             raise BackupError(f"Litestream cannot be run: {error}") from error
         finally:
@@ -84,16 +93,18 @@ class Rewind:
             raise InvalidBackup(f"The replica {source} is damaged: {said}")
         raise BackupError(f"The replica {source} cannot be read: {said}")
 
-    def add_files(self, user_id: str, target: Path) -> None:
+    def add_files(self, user_id: str, target: Path, wanted: Wanted = lambda: True) -> None:
         """Add what was uploaded by then: from beside the database, else from the replica."""
         try:
             link_files(self._layout.data(user_id), target)
             named = {reference.path for reference in file_references(target)}
-            wanted = named | {f"{path}{ATTRIBUTES}" for path in named}
+            needed = named | {f"{path}{ATTRIBUTES}" for path in named}
             there = {path for path, _ in stored_files(target)}
-            for path in there - wanted:
+            for path in there - needed:
                 (target / path).unlink()
-            for path in wanted - there:
+            for path in needed - there:
+                if not wanted():
+                    raise BackupError(f"The files of {user_id} are not wanted any more")
                 self._place.fetch(directory_name(user_id), path, target / path)
         except (OSError, UserDataError) as error:
             raise BackupError(f"The files of {user_id} cannot be added: {error}") from error

@@ -17,7 +17,7 @@ from actors.data.belongings import clear_lost_and_found
 from actors.data.contents import count_rows
 from actors.layout import Layout, directory_name
 from actors.replication.place import Place as ReplicaPlace
-from actors.replication.rewind import Rewind
+from actors.replication.rewind import Rewind, Wanted
 from bus.errors import BackupError, Unavailable
 from tests.cluster.rows import Rows, copied
 from tests.house.manager import Manager, running_manager
@@ -89,7 +89,13 @@ class Flaky(Rewind):
     moments: list[datetime | None]
 
     def put_together(
-        self, source: str, at: datetime | None, target: Path, *, check: str = "full"
+        self,
+        source: str,
+        at: datetime | None,
+        target: Path,
+        *,
+        check: str = "full",
+        wanted: Wanted = lambda: True,
     ) -> bool:
         """Fail, or do it."""
         self.moments.append(at)
@@ -128,6 +134,23 @@ def test_a_bucket_with_a_bad_moment_costs_nothing(
     else:
         assert count_rows(restoring.restore(USER, place())) > 0
     assert flaky.moments == [None] * 3
+
+
+def test_a_restore_that_nobody_waits_for_is_given_up(left: Left) -> None:
+    """Nothing else is tried, and it is no damage: this host ends, or is no member any more."""
+    settings, layout = left.manager.settings, left.manager.layout
+    flaky = Flaky(settings, layout, ReplicaPlace(settings))
+    flaky.moments = []
+    restoring = Recovery(layout, flaky, ReplicaPlace(settings))
+    answers = iter([True, False, False, False])
+    flaky.failures = 1
+    with pytest.raises(Unavailable, match="given up"):
+        restoring.restore(USER, place(), lambda: next(answers))
+    assert flaky.moments == [None]
+    restoring.close()
+    for restore in (restoring.restore, restoring.receive):
+        with pytest.raises(Unavailable, match="given up"):
+            restore(USER, place())
 
 
 def test_damage_costs_what_came_after_it_and_then_a_backup_is_taken(
