@@ -25,7 +25,7 @@ from actors.cluster.gateway import Unreachable
 from bus.errors import Unavailable
 from bus.labels import Hashed
 
-SILENCE = 10.0
+SILENCE = 4.0
 """Seconds without a change after which a watch is begun anew."""
 RELOAD = 600.0
 """Seconds after which everything is read again, as the worst that can have been missed."""

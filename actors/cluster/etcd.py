@@ -35,7 +35,7 @@ from bus.settings import Settings
 PATIENCE = 5.0
 """Seconds that a member may take for an answer; longer than an election of etcd's takes (1 s)."""
 GLANCE = 1.0
-"""Seconds that a member may take to say which etcd it is."""
+"""Seconds that a member may take to say how it is."""
 PAGE = 5_000
 """Places that are read at a time: an answer of about 2 MiB."""
 
@@ -201,8 +201,15 @@ class Etcd:
                     if change is not None:
                         changed(change)
         except Unreachable:
-            self._gateway.avoid(member)  # it may be silent because nobody tells it anything
+            self._check_in_touch(member)  # it may be silent because nobody tells it anything
             raise
+
+    def _check_in_touch(self, member: gateway.Member) -> None:
+        """Ask it last from now on, unless it answers what takes most of the members."""
+        try:
+            member.call("kv/range", {"key": encoded(self._prefix)}, Range, GLANCE)
+        except Unreachable:
+            self._gateway.avoid(member)
 
     def _change(self, event: gateway.Event) -> Change | None:
         """Return what it tells; None: nothing, as we remove no place and have no other keys."""

@@ -13,6 +13,7 @@ from actors.clock import boottime
 from actors.cluster.coordination import Membership
 from actors.cluster.etcd import Etcd
 from actors.cluster.fence import Fence
+from actors.cluster.gateway import Unreachable
 from actors.cluster.membership import Keeper, Told
 from actors.cluster.watchman import Watchman
 from bus.errors import ProcessError
@@ -108,4 +109,23 @@ def test_a_member_that_hangs_is_passed_over(three: Engine) -> None:
             leader.send(signal.SIGCONT)
         assert host.lost.empty()
         assert ours.poll() is None
+    agreed.close()
+
+
+def test_who_is_silent_is_asked_last_only_if_it_is_out_of_touch(three: Engine) -> None:
+    """A watch that tells of nothing may be well, or hang with its member."""
+    agreed = coordination(three)
+    revision = agreed.view().revision
+    first = agreed._gateway.members[0]
+    with pytest.raises(Unreachable):
+        agreed.watch(revision, lambda change: None, 0.2)
+    assert agreed._gateway.members[0] is first
+    (member,) = [each for each in three.members if each.url == first.url]
+    member.send(signal.SIGSTOP)
+    try:
+        with pytest.raises(Unreachable):
+            agreed.watch(revision, lambda change: None, 0.2)
+    finally:
+        member.send(signal.SIGCONT)
+    assert agreed._gateway.members[-1] is first
     agreed.close()
