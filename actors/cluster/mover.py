@@ -179,7 +179,7 @@ class Moves:
         moving = self._claims.begin_move(user_id, target)
         try:
             self._carry_out(StandStill(user_id=user_id, reason=f"It moves to {target}"))
-            digest = self._settled(user_id)
+            digest = self._settled(user_id, moving)
             self._carry_out(Disown(user_id=user_id))
             self._claims.hand_over(user_id, target, digest)
         except (PblmError, Unreachable) as error:
@@ -187,7 +187,7 @@ class Moves:
             self._steward.stay(user_id, target, resume=moving.wanted)
             raise
 
-    def _settled(self, user_id: str) -> str | None:
+    def _settled(self, user_id: str, place: Place) -> str | None:
         """Have the replica hold all that is here; return a digest of the database, if there is one.
 
         Nobody serves it any more.
@@ -198,7 +198,10 @@ class Moves:
         data = self._services.layout.data(user_id)
         if record.deleted_at is not None:
             data = self._services.layout.trash(user_id)
-        if not self._replicas.is_complete(record):
+        # Of who came and has not run since, the replica is what was restored here. Whether it is,
+        # the target sees by the digest, as of everybody.
+        restored = place.durable and self._replicas.state(user_id).current() is None
+        if not restored and not self._replicas.is_complete(record):
             raise BackupError(f"The last changes of {user_id} have not reached its replica")
         self._copy_files(user_id)
         try:

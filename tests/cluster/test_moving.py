@@ -115,6 +115,26 @@ def test_a_drained_host_has_nobody(fleet: Fleet) -> None:
     assert ask(h1, DrainHost(host="h1", off=True), MovesAnswer).users == []
 
 
+def test_who_stands_still_is_moved_on_and_on(fleet: Fleet) -> None:
+    """Though nothing has been copied where it came to, as it has not run there."""
+    h1, h2 = fleet.hosts["h1"], fleet.hosts["h2"]
+    hugo = fleet.named("h1", "hugo")
+    rows = Rows(h1.api.run(hugo))
+    rows.write(5)
+    h1.api.stop(hugo)
+    for source, target in ((h1, h2), (h2, h1), (h1, h2)):
+        name = target.settings.cluster_host
+        assert ask(source, MoveInstance(user_id=hugo, host=name), PlaceAnswer).state == "stopped"
+        eventually(functools.partial(_has, target, hugo), f"{name} has it")
+    h2.api.run(hugo)
+    assert numbers_at(fleet.place(hugo)) == [1, 2, 3, 4, 5]
+
+
+def _has(manager: Manager, user_id: str) -> bool:
+    answer = manager.api.call("GET", f"/api/users/{user_id}/pb_status").json()
+    return (answer.get("instance") or {}).get("host") == manager.settings.cluster_host
+
+
 def test_a_replica_is_tried(fleet: Fleet) -> None:
     """What a restore would bring is counted; a damaged one is told."""
     h2 = fleet.hosts["h2"]
