@@ -167,6 +167,8 @@ class Keeper:
         if not self._watchman.sweep(SWEEP):
             log.error("some instances do not end when they are killed: this host stays out")
             return self._ttl / RENEWALS
+        with self._lock:
+            self._gone_at = 0  # what was seen so far may be of an etcd that was put back since
         sent = self._now()
         try:
             member = self._coordination.join(self._name, self._entry, self._ttl)

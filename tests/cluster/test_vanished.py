@@ -211,6 +211,17 @@ def test_a_join_that_took_too_long_is_made_anew_at_once() -> None:
         assert house.told() == ["die", "die", "live"]
 
 
+def test_a_host_joins_an_etcd_that_was_put_back_to_a_copy() -> None:
+    """There the revisions, and so the incarnations, are lower than what was seen before."""
+    house = Paperhouse()
+    house.engine.revision = 1000
+    with begun(house) as member:
+        gone = house.engine.vanish()
+        house.engine.revision = 10
+        house.atlas._hear(gone)
+        assert house.joined.get(timeout=PATIENCE).incarnation < member.incarnation
+
+
 def test_the_end_of_a_former_membership_ends_nothing() -> None:
     """A watch may tell late."""
     house = Paperhouse()
