@@ -42,12 +42,15 @@ def servers(root: Path) -> list[Server]:
 def look(pid: int) -> Server | None:
     """What process ``pid`` serves; None when it serves nothing or has ended."""
     try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            words = file.read().decode(errors="replace").split("\0")
+        directories = [word.removeprefix("--dir=") for word in words if word.startswith("--dir=")]
+        if "serve" not in words or not directories:
+            return None
         state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None
-    directories = [word.removeprefix("--dir=") for word in words if word.startswith("--dir=")]
-    if "serve" not in words or not directories or state in "ZXx":
+    if state in "ZXx":
         return None
     return Server(pid, os.path.normpath(directories[0]), state, int(fields[18]))
 

@@ -24,8 +24,8 @@ def test_every_kind_of_fault_is_survived() -> None:
 
 @pytest.mark.timeout(120)
 def test_killed_managers_leave_the_instances_alone() -> None:
-    """Ten killed managers later the same processes run."""
-    kill_repeatedly(10, SEED, instances=5)
+    """Five killed managers later, some while they started, the same processes run."""
+    kill_repeatedly(5, SEED, instances=5)
 
 
 @pytest.mark.timeout(120)
