@@ -17,6 +17,8 @@ def test_an_unplanned_death_is_told_with_its_cause(manager: Manager) -> None:
     """Start, kill -9 and the start after it come in their order, each with the whole instance."""
     port = manager.settings.live_port
     with connect(f"ws://127.0.0.1:{port}/ws/status?user=alice") as line:
+        while msgspec.json.decode(line.recv(PATIENCE))["event"] != "snapshot":
+            pass  # with the snapshot it begins to hear
         pid = manager.api.run("alice")["pid"]
         os.kill(pid, signal.SIGKILL)
         heard: list[dict[str, Any]] = []
