@@ -17,11 +17,11 @@ from actors.system import ActorSystem
 from api.app import create_app
 from api.cli.app import run
 from api.cli.house import house_commands
+from api.connections import channel_class
 from api.live.server import LiveServer
 from api.live.wish import PATH
 from api.server import ApiServer
 from api.systemd import Notifier, Watchdog, watchdog_seconds
-from api.uploads import upload_channel
 from api.wake import wake_servers
 from bus.client import BusClient
 from bus.hub import Hub
@@ -67,7 +67,7 @@ class House:
                 create_app(bus, settings, metrics),
                 host=settings.api_host,
                 port=settings.api_port,
-                channel=upload_channel(settings),
+                channel=channel_class(settings),
                 metrics=metrics,
             )
             stack.callback(api.close)

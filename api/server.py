@@ -10,8 +10,8 @@ from typing import Any
 
 import waitress.server
 from waitress import wasyncore
-from waitress.channel import HTTPChannel
 
+from api.channel import Channel
 from api.workers import Workers
 from bus.errors import SettingsError
 from bus.metrics import Metrics
@@ -33,7 +33,7 @@ class Server:
         *,
         threads: int,
         name: str,
-        channel: type[HTTPChannel] = HTTPChannel,
+        channel: type[Channel] = Channel,
     ) -> None:
         """Connections are of class ``channel``; up to ``threads`` calls are served at once."""
         self._workers = Workers(threads, name)
@@ -83,7 +83,7 @@ class ApiServer(Server):
         *,
         host: str,
         port: int,
-        channel: type[HTTPChannel] = HTTPChannel,
+        channel: type[Channel] = Channel,
         metrics: Metrics | None = None,
     ) -> None:
         """Bind; raise :class:`SettingsError` naming the setting when that cannot be done.

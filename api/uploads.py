@@ -16,10 +16,10 @@ from typing import Any
 
 import falcon
 from waitress.buffers import FileBasedBuffer
-from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
 from waitress.utilities import InternalServerError
 
+from api.channel import Channel
 from api.guard import Guard
 from api.problems import error_body
 from bus.errors import BackupError
@@ -61,7 +61,7 @@ class NoRoom(InternalServerError):
         return f"{self.code} {self.reason}", [("Content-Type", falcon.MEDIA_JSON)], body
 
 
-def upload_channel(settings: Settings) -> type[HTTPChannel]:
+def upload_channel(settings: Settings) -> type[Channel]:
     """Return the class of connections that take archives of up to ``PB_IMPORT_LIMIT_MIB``."""
     folder, limit = settings.uploads_path, settings.import_limit_mib * MIB
     guard = Guard(settings.api_token)
@@ -90,9 +90,9 @@ def upload_channel(settings: Settings) -> type[HTTPChannel]:
                 self.error = NoRoom(str(problem.strerror))
             return consumed
 
-    class Channel(HTTPChannel):
+    class UploadChannel(Channel):
         """A connection."""
 
         parser_class: Any = Parser
 
-    return Channel
+    return UploadChannel

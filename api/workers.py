@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 class Task(Protocol):
     """What waitress wants to have done: a channel with a whole request."""
 
+    def stays(self) -> bool:
+        """Whether who brings it does it himself."""
+
     def service(self) -> None:
         """Do it."""
 
@@ -55,6 +58,8 @@ class Workers:
 
     def add_task(self, task: Task) -> None:
         """Have it done by the thread that rested last, by a new one, or when one is free."""
+        if task.stays():
+            return
         with self._lock:
             if self._closed:
                 self.queue.append(task)

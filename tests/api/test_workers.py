@@ -20,6 +20,9 @@ class Call:
         if may_end:
             self.may_end.set()
 
+    def stays(self) -> bool:
+        return False
+
     def service(self) -> None:
         self.thread = threading.current_thread()
         self.begun.set()
