@@ -28,6 +28,7 @@ from actors.cluster.coordination import Coordination, Lost, Membership, NameTake
 from actors.cluster.directory import Host
 from actors.cluster.fence import Fence
 from actors.cluster.gateway import Unreachable
+from actors.cluster.releases import ISSUE
 from actors.cluster.watchman import Watchman
 
 RENEWALS = 5
@@ -36,7 +37,6 @@ HURRY = 20
 """After a renewal that failed, the next try comes after this part of the time of a lease."""
 KILL = 1.0
 """Seconds in which all tenants are killed: 15 of them took 0.03, and the machine may be busy."""
-SEE = "etcd before 3.5.13 does so, https://github.com/etcd-io/etcd/issues/15247"
 SWEEP = 10.0
 """Seconds that all tenants may take to end when they are killed, before it is tried again."""
 
@@ -123,7 +123,7 @@ class Keeper:
             if self._member is None or self._is_there(self._member):
                 return
             if self._now() < self._until:
-                log.error("etcd has ended the membership, which was proven in time: %s", SEE)
+                log.error("etcd has ended the membership, which was proven in time: see %s", ISSUE)
             self._until = 0.0
             self._fence.shut()
             self._watchman.sweep(0.0)
