@@ -28,6 +28,7 @@ from actors.cluster.luggage import Luggage
 from actors.cluster.names import check_departed
 from actors.cluster.places import Places
 from actors.cluster.placing import (
+    UNKNOWN,
     claimed_by,
     held,
     is_foreign,
@@ -338,9 +339,9 @@ class Claims:
                 reason = f"It could not be restored: {failure}"
                 log.error("%s: %s", user_id, reason)
                 place = msgspec.structs.replace(
-                    place, problem=str(failure), identity=place.identity or "unknown"
+                    place, problem=str(failure), identity=place.identity or UNKNOWN
                 )
-                self._places.swap(user_id, claimed, place, member)
+                self._places.put(user_id, claimed, place, member)
         order = order_of(user_id, place, reason, draft, particulars=particulars)
         self._hand(hands, member, order)
 

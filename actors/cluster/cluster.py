@@ -20,8 +20,7 @@ from actors.cluster.coordination import Membership
 from actors.cluster.directory import Directory, Host
 from actors.cluster.etcd import Etcd
 from actors.cluster.fence import Fence
-from actors.cluster.gateway import Unreachable
-from actors.cluster.jobs import Jobs
+from actors.cluster.jobs import Jobs, problem_of
 from actors.cluster.luggage import Luggage
 from actors.cluster.membership import Keeper, Told, grace
 from actors.cluster.mover import Moves, make_mover
@@ -42,7 +41,7 @@ from actors.replication.rewind import Rewind
 from actors.services import Services
 from actors.store import Store
 from bus.answers import Answer, ErrorAnswer
-from bus.errors import PblmError, Unavailable
+from bus.errors import Unavailable
 from bus.events import (
     Event,
 )
@@ -214,14 +213,8 @@ class Cluster:
         return answered
 
     def _packed(self, user_id: str) -> ErrorAnswer | None:
-        try:
-            self._luggage.pack(user_id)
-        except PblmError as error:
-            return ErrorAnswer.of(error)
-        except Unreachable as error:
-            told = Unavailable(f"etcd does not answer: {error}", retry_after=2)
-            return ErrorAnswer.of(told)
-        return None
+        problem = problem_of(lambda: self._luggage.pack(user_id))
+        return None if problem is None else ErrorAnswer.of(problem)
 
     def hear(self, event: Event) -> None:
         """Tell the other hosts what they must know of ours."""

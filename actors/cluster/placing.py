@@ -11,6 +11,9 @@ from actors.data.particulars import Particulars
 from actors.records import Record
 from bus.states import Desired, Status
 
+UNKNOWN = "unknown"
+"""The identity of a database that there must be, though nobody has seen it: none is begun empty."""
+
 
 def ours(place: Place, member: Membership, record: Record) -> bool:
     """Whether the user is this host's, and what lies here is of its epoch."""
@@ -67,6 +70,7 @@ def expecting(member: Membership, epoch: int, what: str) -> Place:
         state=State.STOPPED,
         born=epoch,
         wanted=False,
+        identity=UNKNOWN,  # a host of an older release, too, restores it or says that it cannot
         expected=what,
     )
 

@@ -48,6 +48,8 @@ LAG_ROUND = 5.0
 """Seconds from one look how far the replicas are behind to the next."""
 MUCH_LAG = 60.0
 """So many seconds of lag are told in the log."""
+PURGE_AGAIN = 60.0
+"""Seconds until it is tried again to remove a purged user's replica from a place that refused."""
 PRUNE = 3600.0
 """Seconds from one look for what is too old to the next."""
 THREADS = 3
@@ -151,7 +153,8 @@ class Replicator(pykka.ThreadingActor):
             if not self._services.layout.backups(user_id).exists():
                 self._place.purge(directory_name(user_id), purged.epoch, purged.at)
         except PblmError as error:
-            log.error("%s: the replica stays: %s", user_id, error.message)
+            log.error("%s: the replica is still there: %s", user_id, error.message)
+            self._later(PURGE_AGAIN, purged)
         finally:  # what a successor has sent meanwhile may be gone, too: it is sent again
             tell(self.actor_ref, FilesForgotten(user_ids=(user_id,)))
 

@@ -164,6 +164,15 @@ def test_nobody_begins_with_nothing_what_a_lost_host_was_making(bench: Bench, ot
     assert (bench.place("bob").identity, bench.place("bob").problem) == ("clone.js@1", None)
 
 
+def test_an_older_release_does_not_begin_it_with_nothing_either(bench: Bench, other: Desk) -> None:
+    """It knows nothing of what is expected, and finds that there must be a database."""
+    bench.desk.names.expect("bob", "a clone of alice")
+    bench.paper.change("bob", expected=None)
+    other.lose("h1")
+    assert other.claims.acquire("bob", other.hands, new=True)
+    assert bench.place("bob").problem is not None
+
+
 def test_data_that_no_other_host_knows_are_never_set_aside(tmp_path: Path) -> None:
     """Two hosts had somebody of the same name before they were one cluster."""
     desk = Desk(tmp_path)

@@ -112,3 +112,12 @@ def test_a_row_without_a_database_is_not_the_newest(desk: Desk) -> None:
     assert desk.claims.acquire("alice", desk.hands)
     assert desk.hands.gone == ["alice"]
     assert desk.paper.places["alice"].place.problem is not None
+
+
+def test_a_restore_that_failed_is_not_taken_when_the_place_has_changed(desk: Desk) -> None:
+    """It was told of nobody: what was taken here would be of an epoch that nobody knows."""
+    placed(desk, FORMER, epoch=6)
+    desk.paper.before_swap += [lambda: None, lambda: desk.paper.change("alice", wanted=False)]
+    with pytest.raises(Unavailable, match="has changed"):
+        desk.claims.acquire("alice", desk.hands)
+    assert desk.hands.taken == []
