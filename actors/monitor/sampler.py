@@ -36,9 +36,14 @@ class Sample:
 class ProcessSampler:
     """Looks at one process, again and again. Raises :class:`ProcessLookupError` when it is gone."""
 
-    def __init__(self, identity: ProcessIdentity, *, since: float) -> None:
-        """``since`` is when the process was started, on the monotonic clock."""
+    def __init__(self, identity: ProcessIdentity, *, since: float, parent: bool = True) -> None:
+        """``since`` is when the process was started, on the monotonic clock.
+
+        What may be a ``parent``, a Litestream, is counted with its child; looking for it takes
+        as long as a look at the memory.
+        """
         self.identity = identity
+        self._is_parent = parent
         self._at = since
         self._cpu = 0.0
         self._memory = 0
@@ -70,7 +75,7 @@ class ProcessSampler:
 
     def _find_children(self) -> list[psutil.Process]:
         """The PocketBase that it is the parent of, where it is a Litestream."""
-        children = proc.family(self.identity.pid)[1:]
+        children = proc.family(self.identity.pid)[1:] if self._is_parent else ()
         return [psutil.Process(pid) for pid in children if proc.served_directory(pid)]
 
 

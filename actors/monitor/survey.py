@@ -81,7 +81,9 @@ class Survey:
             if identity is None:
                 raise ProcessLookupError
             if sampler is None or sampler.identity != identity:
-                sampler = self._samplers[user_id] = ProcessSampler(identity, since=at - uptime)
+                sampler = self._samplers[user_id] = ProcessSampler(
+                    identity, since=at - uptime, parent=_may_be_parent(record)
+                )
             return sampler.sample(at)
         except ProcessLookupError:
             self._samplers.pop(user_id, None)
@@ -90,3 +92,8 @@ class Survey:
 
 def _uptime(record: Record, now: datetime) -> float:
     return 0.0 if record.started_at is None else (now - record.started_at).total_seconds()
+
+
+def _may_be_parent(record: Record) -> bool:
+    """Whether the process may be a Litestream, with PocketBase for a child."""
+    return record.exe is None or "litestream" in record.exe

@@ -21,7 +21,7 @@ def measure(plan: Plan) -> list[Row]:
     known: list[float] = []
     bare_new: list[float] = []
     bare_known: list[float] = []
-    with Manager(plan) as manager, Bare(plan) as bare:
+    with Manager(plan, ports=2 * plan.counts.starts) as manager, Bare(plan) as bare:
         for number in range(plan.counts.starts):
             user_id = f"user{number}"
             for ours, theirs in ((new, bare_new), (known, bare_known)):

@@ -10,6 +10,9 @@ from tests.benchmarks.manager import Manager
 from tests.benchmarks.peers.peer import Job
 from tests.benchmarks.plan import Plan
 
+PORTS = 200
+"""So many that nobody waits for a port that cools down."""
+
 
 class Ours:
     """It says that a job runs by answering ``init_pb``."""
@@ -18,7 +21,7 @@ class Ours:
 
     def __init__(self, plan: Plan, **settings: Any) -> None:
         self._stack = ExitStack()
-        self._manager = self._stack.enter_context(Manager(plan, **settings))
+        self._manager = self._stack.enter_context(Manager(plan, ports=PORTS, **settings))
 
     def job(self, number: int) -> Job:
         settings, name = self._manager.settings, f"user{number}"
