@@ -90,3 +90,23 @@ def test_when_etcd_is_back_all_go_on_with_their_own_data(fleet: Fleet, engine: E
     for host, user in users.items():
         place = fleet.await_run(user, host)
         assert numbers_at(place) == [1, 2, 3, 4, 5]
+
+
+def test_whose_name_has_ended_does_not_come_back(fleet: Fleet) -> None:
+    """Purged or renamed on a host that is killed at once: neither it nor another has them again."""
+    h2 = fleet.hosts["h2"]
+    gone, old, new = (fleet.named("h2", word) for word in ("gone", "old", "new"))
+    for user in (gone, old):
+        Rows(h2.api.run(user)).write(5)
+        eventually(lambda user=user: copied(fleet.replica, user) == 5, "it is in the replica")  # type: ignore[misc]
+    assert h2.api.call("DELETE", f"/api/users/{gone}/pb?purge=true").status_code == 200
+    renamed = h2.api.call("POST", f"/api/users/{old}/rename", json={"to": new})
+    assert renamed.status_code == 200, renamed.text
+    h2.kill()
+    h2.start()
+    fleet.await_hosts("h1", "h2", "h3")
+    assert numbers_at(fleet.await_run(new, "h2")) == [1, 2, 3, 4, 5]
+    for user in (gone, old):
+        assert fleet.place(user).state is State.PURGED
+        fleet.hosts["h1"].api.run(user)
+        assert fleet.place(user).born == fleet.place(user).epoch == 2
