@@ -111,6 +111,8 @@ def test_what_passes_is_counted(manager: Manager) -> None:
     eventually(lambda: put_to_sleep(manager, "counted").status_code == 200, "the door lets go")
     assert call(manager, "counted").status_code == 200
     assert call(manager, "counted", "/api/nothing").status_code == 404
+    for _ in range(20):  # the first of them may still come before the door knows the way
+        assert call(manager, "counted").status_code == 200
     eventually(lambda: put_to_sleep(manager, "counted").status_code == 200, "the door lets go")
     use = manager.api.call("GET", "/api/users/counted/door").json()["use"]
     assert (use["wakes"], use["asleep_seconds"] >= 0) == (1, True)
@@ -119,8 +121,8 @@ def test_what_passes_is_counted(manager: Manager) -> None:
     assert (fleet["door"], fleet["asleep"] > 0) == (manager.settings.door, True)
     assert fleet["users"]["counted"]["wakes"] == 1
     if manager.settings.door == "haproxy":
-        assert (use["requests"], use["errors"], use["failures"]) == (2, 1, 0)
-        assert use["hit_rate"] == 0.5
+        assert (use["requests"], use["errors"], use["failures"]) == (22, 1, 0)
+        assert 0.1 < use["hit_rate"] < 1
         assert 0 < use["latency_p50"] <= use["latency_p99"]
     assert manager.api.call("GET", "/api/users/nobody/door").status_code == 404
     assert "pblm_wake_duration_seconds_count 0.0" not in manager.api.call("GET", "/metrics").text
