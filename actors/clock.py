@@ -16,6 +16,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+LONGEST_REST = 3600.0
+"""Seconds; epoll takes no more than 24 days at a time."""
+
 log = logging.getLogger(__name__)
 
 
@@ -160,7 +163,9 @@ class LoopClock:
             if self._posted:
                 return 0
             self._awake_at = self._timers[0][0] if self._timers else math.inf
-            return max(0.0, self._awake_at - time.monotonic()) if self._timers else None
+            if not self._timers:
+                return None
+            return min(LONGEST_REST, max(0.0, self._awake_at - time.monotonic()))
 
     def _due(self) -> list[Callable[[], None]]:
         """Take what was posted, and then the timers whose time has come."""

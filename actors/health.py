@@ -15,7 +15,7 @@ from actors.data.operator import Operator
 from actors.data.userdata import read_identity
 from actors.facts import Problem
 from actors.layout import LOOPBACK
-from actors.probe import BadAnswer, Place, Questions
+from actors.probe import BadAnswer, NotAskedError, Place, Questions
 from actors.process import ManagedProcess
 from actors.readiness import Readiness
 from actors.written import Written
@@ -23,6 +23,8 @@ from bus.errors import PblmError
 from bus.metrics import Metrics
 from bus.stopwatch import Stopwatch
 
+AGAIN = 1.0
+"""Seconds to the next try of a check that could not be made."""
 Ready = Callable[[str | None], None]
 Look = Callable[[], Callable[[], None] | None]
 
@@ -83,6 +85,10 @@ class HealthChecker:
         watch = Stopwatch()
 
         def told(error: Exception | None) -> None:
+            if isinstance(error, NotAskedError):
+                log.warning("port %d is not checked: %s", port, error)
+                self._clock.call_later(AGAIN, lambda: self._check(port, report))
+                return
             result = "passed" if error is None else "failed"
             self._metrics.health_checks.labels(result).observe(watch.seconds())
             report(None if error is None else self._problem(error))

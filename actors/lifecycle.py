@@ -221,7 +221,7 @@ class Lifecycle:
             self.keeper.note(reason=self.keeper.record.reason.removesuffix(WAITS))
         process = attempt.learn(fact)
         if isinstance(fact, SlotGranted):
-            self._timers.start(self._services.settings.start_timeout, StartTimedOut(run=self._run))
+            self._timers.start(attempt.upgrade.patience, StartTimedOut(run=self._run))
         if process is not None:
             self._own(process)
             self._held_port = attempt.port

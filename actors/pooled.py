@@ -24,6 +24,7 @@ class Turns:
 
     def __init__(self, threads: int = THREADS) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="turn")
+        self._pool.submit(lambda: None)  # one is there, also when the system gives no more
 
     def take(self, turn: Callable[[], None]) -> None:
         """Have ``turn`` run by one of them; not at all when they have ended."""

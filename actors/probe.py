@@ -32,11 +32,17 @@ class BadAnswer(Exception):
     """PocketBase answered, and not with success."""
 
 
+class NotAskedError(Exception):
+    """There is no socket to ask with: it says nothing about PocketBase, and may pass."""
+
+
 class Question:
     """One question to one instance. All of it happens on the clock's thread."""
 
     def __init__(self, clock: LoopClock, place: Place, *, timeout: float, told: Told) -> None:
-        """``told`` is called once: with :class:`OSError` or :class:`BadAnswer`, or None: healthy.
+        """``told`` is called once, with None when it is healthy, else with what is wrong.
+
+        That is an :class:`OSError`, a :class:`BadAnswer` or a :class:`NotAskedError`.
 
         It is a :class:`TimeoutError` when there was no answer within ``timeout`` seconds.
         """
@@ -55,6 +61,10 @@ class Question:
         """
         try:
             self._socket = _socket()
+        except OSError as error:  # no files left, or no ports
+            self._end(NotAskedError(str(error)))
+            return
+        try:
             _connect(self._socket, self._place)
             self._request = memoryview(REQUEST % method)
             self._timer = self._clock.call_later(self._timeout, self._expired)
@@ -168,6 +178,10 @@ def _connect(connection: socket.socket, place: Place) -> None:
 def _socket() -> socket.socket:
     """Return one that does not block, and calls from where probes come from."""
     connection = socket.socket()
-    connection.setblocking(False)
-    connection.bind((PROBE_ADDRESS, 0))
+    try:
+        connection.setblocking(False)
+        connection.bind((PROBE_ADDRESS, 0))
+    except OSError:
+        connection.close()
+        raise
     return connection

@@ -128,7 +128,9 @@ class Readiness:
         if self._question is not None or self._looking or self._over:
             return
         ready = self._ready if self._look is None else self._found
-        if self._well and self._ours and ready is not None:
+        if self._process.exited:  # whoever starts another one waits for that
+            self._end()
+        elif self._well and self._ours and ready is not None:
             self._end()
             ready()
 

@@ -8,6 +8,7 @@ where the kernel does not answer (a container may forbid it).
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import socket
 import struct
@@ -23,6 +24,7 @@ CONNECTIONS = 0xFFF & ~(1 << LISTEN) | 1 << 12
 """All states but that of a listener, as bits; the last is a connection that is being made."""
 
 _SOCK_DIAG, _BY_FAMILY = 4, 20
+_TCP = socket.IPPROTO_TCP
 _REQUEST, _DUMP = 0x001, 0x300
 _ERROR, _DONE = 2, 3
 _TIMEOUT = 5.0
@@ -99,11 +101,21 @@ def _find(address: bytes, port: int) -> Socket | None:
     _, kind, *_ = _HEAD.unpack_from(answer)
     if kind == _ERROR:
         number = -struct.unpack_from("=i", answer, _HEAD.size)[0]
-        if number == errno.ENOENT:
+        if number == errno.ENOENT and _knows_tcp():
             return None
         raise OSError(number, os.strerror(number))
     found = _read(answer, _HEAD.size)
     return found if found is not None and found.state == LISTEN else None
+
+
+@functools.cache
+def _knows_tcp() -> bool:
+    """Whether the kernel can tell of TCP: without its module it knows of no socket either.
+
+    Raises :class:`OSError` when it cannot.
+    """
+    list(_dump(socket.AF_INET, 1 << LISTEN))
+    return True
 
 
 def _dump(family: int, states: int) -> Iterator[Socket]:
@@ -113,11 +125,11 @@ def _dump(family: int, states: int) -> Iterator[Socket]:
             answer, at = kernel.recv(65536), 0
             while at < len(answer):
                 length, kind, *_ = _HEAD.unpack_from(answer, at)
-                if kind == _DONE:
-                    return
-                if kind == _ERROR:
+                if kind in (_DONE, _ERROR):
                     number = -struct.unpack_from("=i", answer, at + _HEAD.size)[0]
-                    raise OSError(number, os.strerror(number))
+                    if number:
+                        raise OSError(number, os.strerror(number))
+                    return
                 found = _read(answer, at + _HEAD.size)
                 if found is not None:
                     yield found
@@ -129,7 +141,7 @@ def _asked(family: int, states: int, places: bytes, flags: int) -> socket.socket
     kernel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _SOCK_DIAG)
     try:
         kernel.settimeout(_TIMEOUT)
-        asked = _ASK.pack(family, socket.IPPROTO_TCP, 0, states) + places + _ANY_COOKIE
+        asked = _ASK.pack(family, _TCP, 0, states) + places + _ANY_COOKIE
         kernel.send(_HEAD.pack(_HEAD.size + len(asked), _BY_FAMILY, flags, 1, 0) + asked)
     except OSError:
         kernel.close()

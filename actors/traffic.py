@@ -39,16 +39,19 @@ class Traffic:
 def traffic(ports: Collection[int]) -> dict[int, Traffic]:
     """Return the connections to each of ``ports``, but for our own probes."""
     found = {port: Traffic() for port in ports}
-    for each in sockets():
-        _note(each, found)
+    everybody = sockets()
+    local = {each.here[0] for each in everybody}
+    for each in everybody:
+        _note(each, found, local)
     return found
 
 
-def _note(one: Socket, found: dict[int, Traffic]) -> None:
+def _note(one: Socket, found: dict[int, Traffic], local: set[bytes]) -> None:
+    """Note whose it is; who calls the same port of another machine is not ours."""
     (here, near), (there, far) = one.here, one.there
     if _PROBE in (here, there):
         return
-    served, called = found.get(near), found.get(far)
+    served, called = found.get(near), found.get(far) if there in local else None
     port = served or called
     if port is None:
         return

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import selectors
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -60,7 +61,7 @@ class Written:
         self._calls.clear()
 
     def _read(self) -> None:
-        self._clock.when_readable(self._fd, self._read)
+        self._clock.await_io(self._fd, selectors.EVENT_READ, self._read)
         for watch in self._written():
             for call in list(self._calls.get(watch, ())):
                 call()

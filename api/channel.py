@@ -35,10 +35,11 @@ class Channel(HTTPChannel):
         return True
 
     def received(self, data: bytes) -> Any:
-        """Take in what has come, and serve what stays."""
+        """Take in what has come, and serve the first of it if that stays."""
         self._reader = threading.get_ident()
         whole = super().received(data)
-        while self._stays:  # another call may have come with it
+        self._reader = 0  # one at a time: what else has come with it is for the workers
+        if self._stays:
             self._stays = False
             self.service()
         return whole

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import threading
@@ -50,6 +51,7 @@ class Server:
             clear_untrusted_proxy_headers=True,
         )
         server.channel_class = channel  # waitress has no other way to give it one
+        _never_wait(server.trigger)
         self._server = server
         self._thread = threading.Thread(target=server.run, name=name)
 
@@ -72,6 +74,18 @@ class Server:
 
     def _close_all(self) -> None:
         wasyncore.close_all(self._server._map)
+
+
+def _never_wait(trigger: Any) -> None:
+    """Have the thread that reads never wait to wake itself: it serves calls, and they wake it."""
+    os.set_blocking(trigger.trigger, False)
+    pull = trigger._physical_pull
+
+    def pull_unless_full() -> None:
+        with contextlib.suppress(BlockingIOError):  # then it is awake anyway
+            pull()
+
+    trigger._physical_pull = pull_unless_full
 
 
 class ApiServer(Server):

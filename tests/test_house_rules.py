@@ -41,7 +41,7 @@ HOMES = {
     "obstore": ("actors/replication/place.py",),
     "sqlite3": ("actors/store.py", "actors/data/database.py"),
     "asyncio": ("api/live/", "api/gateway/"),
-    "selectors": ("actors/clock.py", "actors/probe.py"),
+    "selectors": ("actors/clock.py", "actors/probe.py", "actors/written.py"),
     "websockets": ("api/live/",),
     "time": ("bus/", "actors/clock.py", "actors/cluster/guard.py"),
 }

@@ -63,6 +63,11 @@ class FillDue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SeedTaken:
+    """There is one less, of seeds or of spares."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DraftEnded:
     """The process that makes a draft of the origin has ended."""
 
@@ -84,6 +89,8 @@ class Nursery(pykka.ThreadingActor):
         self._numbers = itertools.count(1)
         self._process: ManagedProcess | None = None
         self._timeout: Timer | None = None
+        self._due = False
+        """It is to be looked at again already."""
         self._uid: int | None = None
         self._warmer = Warmer(services, lambda fact: tell(self.actor_ref, fact))
 
@@ -94,7 +101,10 @@ class Nursery(pykka.ThreadingActor):
                 case Begin():
                     self._begin()
                 case FillDue():
+                    self._due = False
                     self._fill()
+                case SeedTaken():
+                    self._later(REFILL)
                 case DraftEnded(well=well):
                     self._draft_ended(well=well)
                 case SpareFact():
@@ -218,6 +228,10 @@ class Nursery(pykka.ThreadingActor):
         return seed
 
     def _later(self, delay: float) -> None:
+        """Look again then, or when it is due anyway."""
+        if self._due:
+            return
+        self._due = True
         self._services.clock.call_later(delay, lambda: tell(self.actor_ref, FillDue()))
 
 
@@ -234,10 +248,7 @@ def nursery(services: Services) -> Capability:
     ref = Nursery.start(services)
 
     def taken() -> None:
-        services.clock.call_later(REFILL, fill)
-
-    def fill() -> None:
-        tell(ref, FillDue())
+        tell(ref, SeedTaken())
 
     def close() -> None:
         ref.stop()

@@ -5,6 +5,7 @@ That is an event loop and OpenSSL, 9 MB, which a house without a dashboard never
 
 from __future__ import annotations
 
+import logging
 import os
 import select
 import threading
@@ -16,6 +17,12 @@ from bus.settings import Settings
 
 if TYPE_CHECKING:
     from api.live.serving import Serving
+
+
+RETRY = 1.0
+"""Seconds to the next try to serve."""
+
+log = logging.getLogger(__name__)
 
 
 class LiveServer:
@@ -53,12 +60,29 @@ class LiveServer:
 
     def _await_caller(self) -> None:
         """Serve when somebody has come, unless it is to end before."""
+        assert self._bell is not None
         poll = select.poll()
+        poll.register(self._bell, select.POLLIN)
         poll.register(self._socket, select.POLLIN)
-        poll.register(self._bell or -1, select.POLLIN)
-        if self._bell in {fd for fd, _ in poll.poll()}:
-            return
+        while self._bell not in {fd for fd, _ in poll.poll()}:
+            if self._serve():
+                return
+            pause = select.poll()
+            pause.register(self._bell, select.POLLIN)
+            pause.poll(1000 * RETRY)
+
+    def _serve(self) -> bool:
+        """Whether there is somebody now who serves."""
         from api.live.serving import Serving
 
-        self._serving = Serving(self._bus, self._settings, self._socket)
-        self._serving.start()
+        serving: Serving | None = None
+        try:
+            serving = Serving(self._bus, self._settings, self._socket.dup())
+            serving.start()
+        except Exception:  # no files left, no memory: the caller waits, and it may pass
+            log.exception("the live view cannot be served yet")
+            if serving is not None:
+                serving.close()
+            return False
+        self._serving = serving
+        return True

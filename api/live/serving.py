@@ -73,6 +73,9 @@ class Serving:
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._closing.set)
             self._thread.join()
+        elif not self._loop.is_closed():
+            self._socket.close()
+            self._loop.close()
 
     def _tell(self, update: Update) -> None:
         self._loop.call_soon_threadsafe(self._room.hear, update)

@@ -131,6 +131,15 @@ def test_an_earlier_timer_wakes_one_that_waits(clock: LoopClock) -> None:
     assert called.wait(PATIENCE)
 
 
+def test_a_timer_of_years_ends_nothing(clock: LoopClock) -> None:
+    """Nobody waits for it in one go: the system cannot."""
+    clock.call_later(1e9, lambda: None)
+    flush(clock)
+    called = threading.Event()
+    clock.call_later(0.001, called.set)
+    assert called.wait(PATIENCE)
+
+
 def test_time_goes_on(clock: LoopClock) -> None:
     """The time of day is UTC, and the steady one never goes back."""
     assert abs(clock.now() - datetime.now(UTC)) < timedelta(seconds=60)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import sys
 import threading
@@ -13,13 +14,15 @@ from queue import SimpleQueue
 
 import pytest
 
+from actors import probe
 from actors.clock import LoopClock
 from actors.data.database import UserDataError
 from actors.data.userdata import read_identity
 from actors.facts import Problem
 from actors.health import HealthChecker, serves
-from actors.probe import BadAnswer, Question
+from actors.probe import BadAnswer, Question, Questions
 from actors.process import ManagedProcess, Processes
+from actors.readiness import Readiness
 from tests.actors import server
 from tests.actors.children import ended, exit_code, spec, told
 from tests.actors.fakes import PATIENCE, make_database
@@ -219,6 +222,26 @@ def test_silence_is_reported_as_such(clock: LoopClock) -> None:
     assert problem == Problem(what="no answer within 0.05 s", silent=True)
 
 
+def test_a_check_that_cannot_be_made_is_no_strike(
+    stack: ExitStack, checker: HealthChecker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When we have no files left, that says nothing about the instance: it is asked again."""
+    refusals = [OSError(errno.EMFILE, "Too many open files"), OSError(errno.EADDRINUSE, "in use")]
+    make = probe._socket
+
+    def refuse() -> socket.socket:
+        if refusals:
+            raise refusals.pop()
+        return make()
+
+    monkeypatch.setattr("actors.probe._socket", refuse)
+    monkeypatch.setattr("actors.health.AGAIN", 0.001)
+    reports: SimpleQueue[Problem | None] = SimpleQueue()
+    checker.check(respond(stack, 204).server_port, reports.put)
+    assert reports.get(timeout=PATIENCE) is None
+    assert not refusals
+
+
 def test_a_closed_checker_does_nothing(clock: LoopClock, port: int) -> None:
     """After close no probe is begun, and nobody is told anything."""
     checker = HealthChecker(clock, threads=1, operator=None, timeout=PATIENCE)
@@ -276,6 +299,47 @@ def test_who_exits_is_never_ready(
     checker.await_ready(process, port, tmp_path, new=False, ready=told_ready.append)
     exits.get(timeout=PATIENCE)
     assert not told_ready
+
+
+def test_who_has_exited_meanwhile_is_not_ready(
+    stack: ExitStack, clock: LoopClock, processes: Processes, tmp_path: Path
+) -> None:
+    """An answer that came before the end is worth nothing: another process may be started next."""
+    process = processes.spawn(spec(tmp_path, "/bin/sleep", "600"))
+    exits, looked = told(process), threading.Event()
+
+    def is_ours() -> bool:
+        process.kill()
+        looked.set()
+        return True
+
+    def look() -> Callable[[], None]:
+        exits.get(timeout=PATIENCE)
+        return lambda: pytest.fail("ready")
+
+    place = ("127.0.0.1", respond(stack, 200).server_port)
+    readiness = Readiness(
+        clock,
+        Questions(clock),
+        process,
+        place,
+        is_ours=is_ours,
+        look=look,
+        run=lambda work: threading.Thread(target=work).start(),
+        ready=lambda: pytest.fail("ready"),
+    )
+    clock.post(lambda: readiness.begin(None))
+    assert looked.wait(PATIENCE)
+    over = threading.Event()
+
+    def watch() -> None:
+        if readiness._over:
+            over.set()
+        else:
+            clock.call_later(0.005, watch)
+
+    clock.post(watch)
+    assert over.wait(PATIENCE)
 
 
 def test_a_database_that_is_no_pocketbases_is_not_ready(

@@ -140,6 +140,20 @@ def test_a_bug_ends_the_actor_alone(turns: Turns, gate: threading.Event) -> None
     other.stop()
 
 
+def test_one_thread_is_there_when_the_system_gives_no_more(
+    turns: Turns, gate: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who comes while no thread can be started is read by those that there are."""
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    actor = Reader.start(turns, SimpleQueue(), gate)
+    assert actor.ask("who?", timeout=PATIENCE) == "turn_0"
+    actor.stop()
+
+
 def test_without_threads_nothing_is_read(gate: threading.Event) -> None:
     """Who is told something at the very end does not fail by it."""
     turns = Turns(1)

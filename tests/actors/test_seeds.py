@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -11,8 +12,9 @@ import pytest
 
 from actors.data.template import Template
 from actors.layout import Layout
-from actors.nursery.nursery import differences
+from actors.nursery.nursery import Nursery, SeedTaken, differences
 from actors.nursery.seeds import Seeds
+from actors.services import Services
 from tests.actors.fakes import make_database
 from tests.actors.house import House
 
@@ -135,3 +137,26 @@ def test_files_beside_the_databases_make_a_difference(tmp_path: Path) -> None:
     one, other = make_seed(tmp_path / "one"), make_seed(tmp_path / "other")
     (other / "storage").mkdir()
     assert differences(one, other) == ["storage"]
+
+
+def test_however_many_are_taken_the_nursery_looks_once(house: House) -> None:
+    """While others start it leaves them the machine, and does not gather looks for later."""
+    services = house.services
+    nursery = Nursery.start(services)
+    (services.layout.nursery / home_of(services) / "origin").mkdir(parents=True)
+    for number in range(services.settings.seeds * 3 // 4):
+        services.seeds.add(services.layout.nursery / f"seed.{number}")
+    assert services.queue.join("somebody", lambda: None)
+    for _ in range(5):
+        nursery.tell(SeedTaken())
+        nursery.ask(None)
+        house.clock.advance(0.1)
+        nursery.ask(None)
+    assert len(house.clock.due()) == 1
+    nursery.stop()
+
+
+def home_of(services: Services) -> str:
+    """The nursery's own directory, of this version and template."""
+    key = f"{services.version} {services.template.digest}"
+    return hashlib.sha256(key.encode()).hexdigest()[:16]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Iterator
 from contextlib import ExitStack, closing
 
 import pytest
@@ -12,15 +13,20 @@ from actors import sockets
 from actors.sockets import CLOSE_WAIT, ESTABLISHED, TIME_WAIT, Socket
 
 
-@pytest.fixture(params=["asked", "read"])
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kernel answers, or does not let itself be asked, as in some containers."""
+@pytest.fixture(params=["asked", "refused", "without module"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The kernel answers, does not let itself be asked, or has lost what could answer."""
 
     def refuse(*asked: object) -> socket.socket:
         raise PermissionError
 
-    if request.param == "read":
+    sockets._knows_tcp.cache_clear()
+    if request.param == "refused":
         monkeypatch.setattr("actors.sockets._asked", refuse)
+    elif request.param == "without module":
+        monkeypatch.setattr("actors.sockets._TCP", 250)  # for which there is none
+    yield
+    sockets._knows_tcp.cache_clear()
 
 
 def listening(address: str, family: int = socket.AF_INET) -> socket.socket:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from actors.sockets import ESTABLISHED, TIME_WAIT, Socket
 from actors.traffic import PROBE_ADDRESS, held_by, inside, io_counters, traffic
 from tests.house.surroundings import eventually
 
@@ -44,6 +45,21 @@ def test_a_connection_counts_while_it_is_open_and_is_remembered(server: socket.s
     idle = traffic([port])[port].idle
     assert idle is not None
     assert idle < 5
+
+
+def test_the_same_port_of_another_machine_is_not_ours(
+    server: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is called elsewhere, by our door for example, uses nothing here."""
+    port, elsewhere = port_of(server), socket.inet_aton("192.0.2.7")
+    here = socket.inet_aton("192.0.2.1")
+    calls = [
+        Socket(state, (here, 40_000 + state), (elsewhere, port), 30.0, 77)
+        for state in (ESTABLISHED, TIME_WAIT)
+    ]
+    monkeypatch.setattr("actors.traffic.sockets", lambda: calls)
+    found = traffic([port])[port]
+    assert (found.open, found.sockets, found.idle) == (0, set(), None)
 
 
 def test_our_own_probes_are_taken_out(server: socket.socket) -> None:

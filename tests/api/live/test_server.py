@@ -9,6 +9,7 @@ from contextlib import closing
 import pytest
 
 from api.live.server import LiveServer
+from api.live.serving import Serving
 from bus.client import BusClient
 from bus.errors import SettingsError
 from bus.settings import Settings
@@ -46,3 +47,21 @@ def test_a_taken_port_is_refused_in_one_line(bus: BusClient, settings: Settings)
         f"PB_API_HOST='127.0.0.1' PB_LIVE_PORT={port}: cannot listen there "
         "(Address already in use); stop what has it, or set another"
     )
+
+
+def test_a_bad_moment_for_the_first_caller_passes(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When there are no files left to serve with, it is tried again until there are."""
+    failures = [OSError("Too many open files")] * 2
+    begin = Serving.start
+
+    def fail(serving: Serving) -> None:
+        if failures:
+            raise failures.pop()
+        begin(serving)
+
+    monkeypatch.setattr(Serving, "start", fail)
+    monkeypatch.setattr("api.live.server.RETRY", 0.001)
+    assert live.listen().hear()
+    assert not failures
