@@ -205,10 +205,10 @@ class Claims:
             raise Conflict(why)
 
     def _check_had(self, place: Place, member: Membership, record: Record) -> None:
-        """Raise :class:`Conflict` when its owner has no data, and the newest are here."""
-        if place.problem is not None and self._is_newest(place, member, record):
+        """Raise :class:`Conflict` when its owner has no data yet, and the newest are here."""
+        if self._is_newest(place, member, record):
             why = (
-                f"{record.user_id} could not be restored on {place.host}: its newest data are on"
+                f"{record.user_id} has not been restored on {place.host}: its newest data are on"
                 f" {member.host}, and are kept as they are"
             )
             raise Conflict(why)

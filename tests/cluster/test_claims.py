@@ -105,6 +105,20 @@ def test_the_newest_data_are_kept_while_their_owner_has_none(desk: Desk) -> None
     assert desk.paper.places["alice"].place.problem is None
 
 
+def test_the_newest_data_are_kept_while_their_owner_restores(desk: Desk) -> None:
+    """Its bucket may be slow, or away, and it may be lost: they are set aside when it has told."""
+    kept(desk, epoch=5)
+    placed(desk, OTHER, epoch=6, base=5)
+    desk.paper.come(OTHER)
+    desk.atlas.learn_hosts(desk.paper.hosts())
+    with pytest.raises(Conflict, match="kept as they are"):
+        desk.claims.acquire("alice", desk.hands)
+    assert desk.hands.gone == []
+    desk.paper.change("alice", base=None)
+    assert not desk.claims.acquire("alice", desk.hands)
+    assert desk.hands.gone == ["alice"]
+
+
 def test_a_row_without_a_database_is_not_the_newest(desk: Desk) -> None:
     """A restore had failed here: it is tried again."""
     desk.store.put(record(identity="hers", incarnation=ME.incarnation - 1, epoch=7))
