@@ -55,6 +55,8 @@ class UserPurged:
     epoch: int
     """Of the data that are gone."""
     at: datetime
+    again: bool = False
+    """The place has refused before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

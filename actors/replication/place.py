@@ -122,11 +122,13 @@ class Place:
                 if paths:
                     obstore.delete(self._store, paths)
 
-    def purge(self, user: str, epoch: int, at: datetime) -> None:
+    def purge(self, user: str, epoch: int, at: datetime, *, again: bool = False) -> None:
         """Remove what was there of a user who was purged ``at`` a moment, with data of ``epoch``.
 
         What a successor of the same id writes stays: one list is taken; a generation of it is of a
-        later epoch or moment; and other files, where it has one, go by when they were written.
+        later epoch or moment; and other files, where it may be there, go by when they were written.
+        It may where it has a generation, or where this is done ``again``, long after: it may have
+        uploads, and not have run.
         """
         with _failures():
             pages = obstore.list(self._store, prefix=user)
@@ -134,10 +136,11 @@ class Place:
             names = {path: path.removeprefix(f"{user}/").partition("/")[0] for path in written}
             known = {name for name in names.values() if began_at(name) is not None}
             gone = {name for name in known if is_of(name, epoch, at)}
+            alone = known == gone and not again
             gone_paths = [
                 path
                 for path, name in names.items()
-                if name in gone or (name not in known and (known == gone or written[path] < at))
+                if name in gone or (name not in known and (alone or written[path] < at))
             ]
             if gone_paths:
                 obstore.delete(self._store, gone_paths)

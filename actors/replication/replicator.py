@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -151,10 +152,11 @@ class Replicator(pykka.ThreadingActor):
         user_id = purged.user_id
         try:
             if not self._services.layout.backups(user_id).exists():
-                self._place.purge(directory_name(user_id), purged.epoch, purged.at)
+                user = directory_name(user_id)
+                self._place.purge(user, purged.epoch, purged.at, again=purged.again)
         except PblmError as error:
             log.error("%s: the replica is still there: %s", user_id, error.message)
-            self._later(PURGE_AGAIN, purged)
+            self._later(PURGE_AGAIN, dataclasses.replace(purged, again=True))
         finally:  # what a successor has sent meanwhile may be gone, too: it is sent again
             tell(self.actor_ref, FilesForgotten(user_ids=(user_id,)))
 

@@ -80,6 +80,17 @@ def test_a_purge_leaves_what_is_a_successors(place: Place) -> None:
     assert place.files(USER) == {"storage/c/r/f"}
 
 
+def test_a_purge_that_is_tried_again_leaves_the_uploads_of_who_has_not_run(place: Place) -> None:
+    """A successor was imported meanwhile: it has files, and no generation."""
+    place.send(USER, f"e00000002-{BEGAN}/0000/a.ltx", BytesIO(b"x"))
+    place.send(USER, "storage/c/r/f", BytesIO(b"x"))
+
+    place.purge(USER, 2, datetime.now(UTC) - timedelta(hours=1), again=True)
+
+    assert place.generations(USER) == {}
+    assert place.files(USER) == {"storage/c/r/f"}
+
+
 def test_a_generation_ends_where_the_next_one_begins() -> None:
     """What is later than the moment is in those that are kept; the last one always is."""
     noon = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -21,29 +21,29 @@ class Refusing:
     """A place that does not answer at first."""
 
     def __init__(self) -> None:
-        self.purged: SimpleQueue[tuple[str, int, datetime]] = SimpleQueue()
+        self.purged: SimpleQueue[tuple[str, int, datetime, bool]] = SimpleQueue()
         self._refusals = 2
 
-    def purge(self, user: str, epoch: int, at: datetime) -> None:
+    def purge(self, user: str, epoch: int, at: datetime, *, again: bool = False) -> None:
         """Refuse twice, and then not."""
-        self.purged.put((user, epoch, at))
+        self.purged.put((user, epoch, at, again))
         self._refusals -= 1
         if self._refusals >= 0:
             raise BackupError("it does not answer")
 
 
 def test_a_purge_that_the_place_refused_is_tried_again(tmp_path: Path) -> None:
-    """About the same data and the same moment: what came after them stays."""
+    """About the same data and the same moment, and told so: what came after them stays."""
     place, at = Refusing(), datetime.now(UTC)
     asked = (directory_name("alice"), 3, at)
     with opened(tmp_path / "dbs") as house:
         there, none = cast("Place", place), cast("Replicas", None)
         owner = Replicator.start(house.services, none, there, there)
         owner.tell(UserPurged(user_id="alice", epoch=3, at=at))
-        for _ in range(2):
-            assert place.purged.get(timeout=PATIENCE) == asked
+        for again in (False, True):
+            assert place.purged.get(timeout=PATIENCE) == (*asked, again)
             eventually(lambda: PURGE_AGAIN in house.clock.due(), "it is to be tried again")
             house.clock.advance(PURGE_AGAIN)
-        assert place.purged.get(timeout=PATIENCE) == asked
+        assert place.purged.get(timeout=PATIENCE) == (*asked, True)
         owner.stop()
         assert PURGE_AGAIN not in house.clock.due()
