@@ -61,6 +61,10 @@ class Tenancy:
         """Let nobody be started for that reason; None: it is over."""
         self._fence.hold(why)
 
+    def durable(self, user_id: str) -> int:
+        """Return the last epoch whose replica is restored from; 0: of none that is known."""
+        return self._claims.durable(user_id)
+
     def purge(self, record: Record, done: Callable[[PblmError | None], None]) -> None:
         """Have ``done`` called once no host looks for the user's data any more, or why not.
 

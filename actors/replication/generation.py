@@ -63,16 +63,19 @@ def is_of(name: str, epoch: int, at: datetime) -> bool:
     return began is not None and began < at and epoch_of(name) <= epoch
 
 
-def outdated(generations: Mapping[str, datetime], before: datetime) -> list[str]:
+def outdated(
+    generations: Mapping[str, datetime], before: datetime, durable: int | None = None
+) -> list[str]:
     """Return which generations have nothing that is later than ``before``, by name.
 
     Each ends where the next one begins, in the order of their names: the epoch tells which of two
-    hosts wrote later, their clocks do not. So the last one is never among them.
+    hosts wrote later, their clocks do not. So the last one is never among them. Nor is the last of
+    the ``durable`` epoch and those before it, if that is given: a later one is not restored from.
     """
+    names = sorted(generations)
+    counting = [name for name in names if durable is None or epoch_of(name) <= durable]
     return [
-        name
-        for name, following in itertools.pairwise(sorted(generations))
-        if generations[following] < before
+        name for name, following in itertools.pairwise(counting) if generations[following] < before
     ]
 
 

@@ -163,11 +163,12 @@ class Replicator(pykka.ThreadingActor):
     def _prune(self) -> None:
         """Remove the generations that ended too long ago for anybody. In a thread."""
         kept = timedelta(seconds=self._services.settings.replica_retention)
-        before = self._services.clock.now() - kept
+        before, tenancy = self._services.clock.now() - kept, self._services.tenancy
         for record in self._services.store.records():
             user = directory_name(record.user_id)
             try:
-                for name in outdated(self._place.generations(user), before):
+                durable = None if tenancy is None else tenancy.durable(record.user_id)
+                for name in outdated(self._place.generations(user), before, durable):
                     log.info("%s: generation %s is removed", record.user_id, name)
                     self._place.remove_folder(user, name)
             except PblmError as error:

@@ -102,6 +102,16 @@ def test_a_generation_ends_where_the_next_one_begins() -> None:
     assert outdated({}, noon) == []
 
 
+def test_the_last_generation_that_is_restored_from_is_kept() -> None:
+    """However long ago it ended: one of a later epoch counts only once that epoch is durable."""
+    noon = datetime(2026, 11, 24, 12, tzinfo=UTC)
+    names = [f"e0000000{epoch}-{BEGAN}" for epoch in (4, 5, 6)]
+    began = dict.fromkeys(names, noon - timedelta(hours=1))
+    assert outdated(began, noon, durable=5) == names[:1]
+    assert outdated(began, noon, durable=6) == names[:2]
+    assert outdated(began, noon, durable=0) == []
+
+
 def test_a_clock_that_is_ahead_does_not_make_the_live_generation_an_old_one() -> None:
     """The host that was lost had a clock ahead: its generation began later, and is the older."""
     noon = datetime(2026, 11, 24, 12, tzinfo=UTC)
