@@ -93,7 +93,7 @@ class StatusKeeper:
             raise AssertionError(f"{self._user_id}: {new} cannot follow {old}")
         changes = changes | {"status": new, "reason": reason}
         if self._record is None:
-            record = Record(user_id=self._user_id, created_at=now, **changes)
+            record = Record(user_id=self._user_id, **{"created_at": now, **changes})
         else:
             record = msgspec.structs.replace(self._record, **changes)
         self._put(record, strict=strict, entered=now)

@@ -122,8 +122,10 @@ def take_in(order: TakeUser, services: Services) -> InstanceAnswer:
         belongings.bring_in(Path(order.draft), services.layout, order.user_id)
     if order.particulars is not None:  # before anybody can ask for them
         put_particulars(order.user_id, order.particulars, services.store, services.layout)
+    if order.deleted_at is not None:
+        belongings.put_away(services.layout, order.user_id)
     keeper = StatusKeeper(order.user_id, services)
-    keeper.enter(
+    keeper.enter(  # all at once: the hosts are told what is on record as soon as there is a row
         Status.STOPPED,
         order.reason,
         desired=Desired.RUNNING if order.wanted else Desired.STOPPED,
@@ -132,11 +134,9 @@ def take_in(order: TakeUser, services: Services) -> InstanceAnswer:
         identity=order.identity,
         version=order.version,
         binary=order.binary,
+        created_at=order.created_at or services.clock.now(),
+        deleted_at=order.deleted_at,
     )
-    if order.deleted_at is not None:
-        belongings.put_away(services.layout, order.user_id)
-    created_at = order.created_at or keeper.record.created_at
-    keeper.note(created_at=created_at, deleted_at=order.deleted_at)
     return InstanceAnswer(instance=keeper.instance)
 
 

@@ -1,0 +1,92 @@
+"""What becomes of a user whose move does not get far, and of one who was deleted and is claimed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from actors.cluster.coordination import Membership
+from actors.cluster.directory import State
+from actors.cluster.gateway import Unreachable
+from actors.cluster.hands import EarlyHands
+from actors.cluster.mover import Moves
+from actors.cluster.recovery import Recovery
+from actors.data.orders import TakeUser
+from actors.replication.place import Place as ReplicaPlace
+from bus.states import Status
+from tests.actors.test_store import record
+from tests.cluster.bench import Bench, bench_of
+from tests.cluster.hosts import place
+from tests.cluster.paper import ME, Desk
+from tests.house.surroundings import eventually
+
+OTHER = Membership(host="h2", incarnation=5, lease=2)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    with bench_of(tmp_path) as made:
+        made.paper.come(OTHER)
+        made.join()
+        yield made
+
+
+@pytest.fixture
+def moves(bench: Bench) -> Iterator[Moves]:
+    made = Moves(
+        bench.house.services,
+        bench.atlas,
+        bench.claims,
+        bench.steward,
+        cast("Recovery", None),
+        bench.desk.replicas,
+        cast("ReplicaPlace", None),
+    )
+    yield made
+    made.close()
+
+
+def test_a_move_whose_beginning_was_not_answered_is_taken_back(
+    bench: Bench, moves: Moves, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It came true; the user was never stopped, and is told to be where it runs."""
+    bench.run("alice")
+    before, swap = bench.place("alice"), bench.paper.swap
+    assert before.state is State.RUNNING
+
+    def unanswered(*args: Any, **fields: Any) -> None:
+        monkeypatch.setattr(bench.paper, "swap", swap)
+        swap(*args, **fields)
+        raise Unreachable("the answer is lost")
+
+    monkeypatch.setattr(bench.paper, "swap", unanswered)
+    with pytest.raises(Unreachable):
+        moves.move("alice", "h2")
+    eventually(lambda: bench.place("alice") == before, "it is as it was")
+
+
+def test_who_was_to_run_before_a_failed_move_is_on_record_so(desk: Desk) -> None:
+    """Whatever becomes of its start."""
+    desk.paper.put("alice", place(ME, state=State.MOVING))
+    desk.paper.change("alice", target="h2")
+    desk.store.put(record(status=Status.STOPPED, incarnation=ME.incarnation))
+    assert desk.claims.stay("alice", "h2", desk.hands, resume=True)
+    assert desk.hands.taken[-1].resume
+    assert desk.paper.places["alice"].place.state is State.RESTORING
+
+
+def test_a_deleted_user_who_is_claimed_is_one_at_once(bench: Bench) -> None:
+    """Whoever hears of it, and tells the other hosts what is on record, finds that."""
+    heard, at = [], datetime(2026, 11, 28, tzinfo=UTC)
+    services = bench.house.services
+    bench.house.hear = lambda event: heard.append(services.store.get("alice"))
+    order = TakeUser(
+        user_id="alice", epoch=2, incarnation=ME.incarnation, reason="claimed", deleted_at=at
+    )
+    EarlyHands(services).take(order)
+    eventually(lambda: bool(heard), "it is told")
+    assert [row and row.deleted_at for row in heard] == [at]
