@@ -184,21 +184,32 @@ class Claims:
 
         self._change(user_id, change)
 
-    def stay(self, user_id: str, target: str, hands: Hands) -> bool:
-        """Have the user be ours as it was, who was to go; False: it is not ours any more."""
+    def stay(self, user_id: str, target: str, hands: Hands, *, resume: bool = False) -> bool:
+        """Have the user be ours as it was, who was to go; False: it is not ours any more.
+
+        ``resume``: it was stopped for the move only, and is on record as one that is to run.
+        """
 
         def change(member: Membership, place: Place | None) -> Place | None:
             if place is None or not held(place, member) or place.state is State.PURGED:
                 return None
             if place.state is not State.MOVING or place.target != target:
                 return place  # a former try has told so
-            return msgspec.structs.replace(place, state=State.RESTORING, target=None)
+            state, address = self._run_of(user_id)
+            return msgspec.structs.replace(place, state=state, address=address, target=None)
 
         place = self._places.change(user_id, change)
         if place is None or place.state is State.MOVING:
             return False
-        hands.take(order_of(user_id, place, "It stays"))
+        hands.take(order_of(user_id, place, "It stays", resume=resume and place.wanted))
         return True
+
+    def _run_of(self, user_id: str) -> tuple[State, str | None]:
+        """Return the state and address of one of ours, who may never have been stopped."""
+        record = self._store.get(user_id)
+        if record is not None and record.status is Status.RUNNING and record.port is not None:
+            return State.RUNNING, f"{self._address}:{record.port}"
+        return State.RESTORING, None
 
     def _check_told(self, place: Place, record: Record) -> None:
         """Raise :class:`Conflict` for data that nobody else has ever had, and another's place."""

@@ -176,13 +176,17 @@ class Moves:
         )
 
     def _hand_over(self, user_id: str, target: str) -> None:
-        moving = self._claims.begin_move(user_id, target)
+        try:
+            moving = self._claims.begin_move(user_id, target)
+        except Unreachable:  # it may have come true; nothing was stopped yet
+            self._steward.stay(user_id, target, resume=False)
+            raise
         try:
             self._carry_out(StandStill(user_id=user_id, reason=f"It moves to {target}"))
             digest = self._settled(user_id, moving)
             self._carry_out(Disown(user_id=user_id))
             self._claims.hand_over(user_id, target, digest)
-        except (PblmError, Unreachable) as error:
+        except Exception as error:
             log.warning("%s: it stays: %s", user_id, error)
             self._steward.stay(user_id, target, resume=moving.wanted)
             raise
@@ -251,6 +255,8 @@ class Moves:
             self.move(user_id, target)
         except (PblmError, Unreachable) as error:
             log.warning("%s: not moved to %s: %s", user_id, target, error)
+        except Exception:
+            log.exception("%s: not moved to %s, by a bug", user_id, target)
 
     def _carry_out(self, order: Order) -> None:
         answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()

@@ -150,7 +150,7 @@ class Steward:
         """Have a user go on here whose move to ``target`` has failed."""
 
         def work() -> None:
-            if self._claims.stay(user_id, target, self._hands) and resume:
+            if self._claims.stay(user_id, target, self._hands, resume=resume) and resume:
                 self._services.ask(InitInstance(user_id=user_id, wait=False), _tell_refusal)
 
         self._duties.owe(f"{user_id}: that it stays", work)
