@@ -53,8 +53,12 @@ class Arrivals:
         self._jobs.quick(lambda: self._expect(user_id, what, reply, go_on))
 
     def give_back(self, user_id: str) -> None:
-        """Nothing comes to that name any more."""
-        self._duties.owe(f"{user_id}: giving it back", lambda: self._names.give_back(user_id))
+        """Nothing comes to that name any more, unless it is expected again by then."""
+
+        def work() -> None:
+            self._names.give_back(user_id, lambda: user_id in self)
+
+        self._duties.owe(f"{user_id}: giving it back", work)
 
     def _expect(
         self, user_id: str, what: str, reply: Reply, go_on: Callable[[Reply], None]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from actors.cluster.coordination import Membership
 from actors.cluster.directory import Place, State
 from actors.cluster.places import Places
@@ -32,12 +34,15 @@ class Names:
 
         self._places.change(user_id, change)
 
-    def give_back(self, user_id: str) -> None:
-        """Have a name be nobody's that nothing came to; nothing, when something has."""
+    def give_back(self, user_id: str, awaited: Callable[[], bool]) -> None:
+        """Have a name be nobody's that nothing came to; nothing, when something has.
+
+        Nor while data are ``awaited`` again, which is asked after each look at the place.
+        """
 
         def change(member: Membership, place: Place | None) -> Place | None:
             expected = place is not None and place.expected is not None
-            if place is None or not (expected and is_free(place, member)):
+            if place is None or not (expected and is_free(place, member)) or awaited():
                 return None
             return purged(place) if self._store.get(user_id) is None else None
 

@@ -105,6 +105,21 @@ def test_a_name_to_which_nothing_came_is_nobodys(
     assert (bench.place("bob").host, bench.place("bob").epoch) == ("h2", 2)
 
 
+def test_a_name_that_is_expected_again_is_not_given_back(
+    bench: Bench, copied: list[Callable[[], None]]
+) -> None:
+    """What was owed by a former try comes late, and data are made for the name by then."""
+    states = []
+
+    def give_back() -> None:
+        bench.desk.names.give_back("bob", lambda: "bob" in bench.steward.arrivals)
+        states.append(bench.place("bob").state)
+
+    copied.append(give_back)
+    assert bench.ask(CLONE).instance().user_id == "bob"
+    assert states == [State.STOPPED]
+
+
 def test_one_at_a_time_is_on_the_way_to_a_name(
     bench: Bench, copied: list[Callable[[], None]]
 ) -> None:
