@@ -107,12 +107,13 @@ def is_newest(place: Place, member: Membership, record: Record, *, whole: bool) 
     """Whether nobody has had newer data than those that lie here.
 
     So it is, too, where a claim came true that nobody could note. ``whole``: there is a database;
-    there is none where a restore failed.
+    there is none where a restore failed, until somebody puts a backup in its place.
     """
     if record.incarnation is None:  # it was told by this host, and noted by nobody
-        return place.host == member.host and record.identity == place.identity
+        unseen = place.host == member.host or place.base == place.born  # by those who came after
+        return unseen and record.identity == place.identity
     if record.epoch == place.epoch:
-        return place.problem is None
+        return place.problem is None or whole
     return whole and place.base is not None and place.base <= record.epoch < place.epoch
 
 

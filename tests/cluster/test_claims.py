@@ -128,6 +128,32 @@ def test_a_row_without_a_database_is_not_the_newest(desk: Desk) -> None:
     assert desk.paper.places["alice"].place.problem is not None
 
 
+def test_a_backup_that_was_put_in_place_of_a_failed_restore_is_kept(desk: Desk) -> None:
+    """The restore is not tried again by the next one who asks for the user."""
+    kept(desk, epoch=7)
+    placed(desk, ME, epoch=7, base=6, problem="there is no replica")
+    assert desk.claims.acquire("alice", desk.hands)
+    assert desk.hands.gone == []
+    assert desk.paper.places["alice"].place.problem is None
+
+
+@pytest.mark.parametrize(("epoch", "base", "newest"), [(2, 1, True), (3, 2, False)])
+def test_data_that_were_told_and_not_noted_are_kept_until_others_have_them(
+    desk: Desk, epoch: int, base: int, newest: bool
+) -> None:
+    """This host ended just then. Another one cannot restore what has no replica yet."""
+    desk.store.put(record(identity="hers"))
+    placed(desk, OTHER, epoch=epoch, base=base, problem="there is no replica")
+    desk.paper.come(OTHER)
+    desk.atlas.learn_hosts(desk.paper.hosts())
+    if newest:
+        with pytest.raises(Conflict, match="kept as they are"):
+            desk.claims.acquire("alice", desk.hands)
+    else:
+        assert not desk.claims.acquire("alice", desk.hands)
+    assert desk.hands.gone == ([] if newest else ["alice"])
+
+
 def test_a_restore_that_failed_is_not_taken_when_the_place_has_changed(desk: Desk) -> None:
     """It was told of nobody: what was taken here would be of an epoch that nobody knows."""
     placed(desk, FORMER, epoch=6)
