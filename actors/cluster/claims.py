@@ -83,7 +83,7 @@ class Claims:
         check_departed(user_id, self._store)
         member, seen = self._places.member(), self._places.read(user_id)
         record = self._store.get(user_id)
-        late = seen is not None and record is not None and is_late(seen.place, record)
+        late = seen is not None and record is not None and is_late(seen.place, member, record)
         if seen is None or is_free(seen.place, member) or late:
             if record is not None and record.incarnation is not None:
                 self._check_known(user_id, seen)

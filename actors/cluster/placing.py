@@ -92,15 +92,20 @@ def is_free(place: Place, member: Membership) -> bool:
     return place.state is State.PURGED or (expects and place.host == member.host)
 
 
-def is_late(place: Place, record: Record) -> bool:
-    """Whether what lies here is what was expected, by a host that was lost before it told so."""
-    return record.incarnation is None and place.expected is not None
+def is_late(place: Place, member: Membership, record: Record) -> bool:
+    """Whether what lies here is what was expected, by a host that was lost before it told so.
+
+    What another host still makes for that name is something else.
+    """
+    lost = place.host == member.host or place.problem is not None
+    return record.incarnation is None and place.expected is not None and lost
 
 
 def is_foreign(place: Place, record: Record) -> bool:
     """Whether what lies here was never told to the hosts, and is not the user that they know."""
     told = record.incarnation is not None
-    return not told and record.identity not in (None, place.identity)
+    known = place.expected is None and record.identity in (None, place.identity)
+    return not told and not known
 
 
 def is_newest(place: Place, member: Membership, record: Record, *, whole: bool) -> bool:

@@ -203,6 +203,19 @@ def test_data_that_no_other_host_knows_are_never_set_aside(tmp_path: Path) -> No
     desk.store.close()
 
 
+@pytest.mark.parametrize("identity", ["ours", None])
+def test_a_name_that_another_host_makes_data_for_is_its(
+    bench: Bench, other: Desk, identity: str | None
+) -> None:
+    """It lives; what lies here and was told to nobody stays where it is."""
+    other.names.expect("bob", "a clone of carol")
+    kept = record("bob", Status.STOPPED, desired=Desired.STOPPED, identity=identity)
+    bench.house.store.put(kept)
+    expected = bench.place("bob")
+    assert isinstance(bench.acquire("bob"), Conflict)
+    assert (bench.place("bob"), bench.house.record("bob")) == (expected, kept)
+
+
 def test_a_claim_that_was_not_noted_goes_on_with_what_is_here(bench: Bench) -> None:
     """The place was told, and the registry not written: those data are the only ones."""
     bench.house.store.put(record("bob", Status.STOPPED, desired=Desired.STOPPED, identity="ours"))
