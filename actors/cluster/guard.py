@@ -53,7 +53,7 @@ class Guard:
                 break
             self._look()
         ended = now()
-        while self._sweep() or now() < ended + AFTERMATH:
+        while self.sweep() or now() < ended + AFTERMATH:
             select.select([], [], [], LATE)
         # The groups stay: a manager that is here again has them already.
 
@@ -84,17 +84,17 @@ class Guard:
             self._end_all()
             say("fenced")
         elif self._fenced_at is not None:
-            self._sweep()
+            self.sweep()
 
     def _fence(self) -> None:
         self._until, self._fenced_at = 0.0, now()
 
     def _end_all(self) -> None:
         """Return when nothing is left; what cannot be killed ends neither, and nobody goes on."""
-        while self._sweep():
+        while self.sweep():
             select.select([], [], [], 0.005)
 
-    def _sweep(self) -> bool:
+    def sweep(self) -> bool:
         """Kill what is there; whether there was anything."""
         for file in self._kill_files:
             with contextlib.suppress(OSError), open(file, "w") as kill:

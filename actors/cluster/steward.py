@@ -82,6 +82,7 @@ class Steward:
         self._cleared_at = -CLEAR_UP
         self._again = threading.Event()
         self._closed = False
+        self._problem = ""
         self._thread = threading.Thread(target=self._run, name="steward")
         atlas.listen(self.look)
 
@@ -171,10 +172,19 @@ class Steward:
             self._again.clear()
             try:
                 self.step()
-            except (Unreachable, PblmError) as error:
+                self._problem = ""
+            except Unreachable as error:
                 log.debug("steward: %s", error)
+            except PblmError as error:
+                self._complain(error.message)
             except Exception:
                 log.exception("steward: a bug")
+
+    def _complain(self, problem: str) -> None:
+        """Tell what keeps it from going on, once: it is tried again and again."""
+        if problem != self._problem:
+            log.warning("the host's users are not all looked after: %s", problem)
+        self._problem = problem
 
     def step(self) -> None:
         """Look once, and do what is to be done."""

@@ -13,6 +13,9 @@ from pathlib import Path
 from actors.cluster import guard
 from actors.process import Piped, pipe_to
 
+RETRY = 1.0
+"""Seconds to the next try to have a guard."""
+
 log = logging.getLogger(__name__)
 
 
@@ -23,6 +26,7 @@ class Watchman:
         """``fenced`` is called when the guard has killed all tenants; on a thread of this."""
         program = (sys.executable, "-I", str(Path(guard.__file__).resolve()))
         self._command = (*program, mark, *map(str, kill_files))
+        self._sweeper = guard.Guard(mark, map(str, kill_files))
         self._fenced = fenced
         self._numbers = itertools.count(1)
         self._swept = 0
@@ -68,7 +72,7 @@ class Watchman:
         self._guard.wait()
 
     def _tell(self, what: str) -> None:
-        with contextlib.suppress(OSError):  # it has died: the reader starts another one
+        with contextlib.suppress(OSError, ValueError):  # it has died: another one is started
             self._guard.write(f"{what}\n".encode())
 
     def _read(self) -> None:
@@ -92,13 +96,27 @@ class Watchman:
             self._fenced()
 
     def _replace(self) -> Piped | None:
-        """Nobody is to run unguarded: start another one, unless it was ended by us."""
-        with self._said:
-            if self._closed:
-                return None
-            log.error("the guard has died and is replaced")
-            self._guard.wait()
-            self._guard = pipe_to(self._command)
-            if self._until:
-                self._tell(f"until {self._until:.6f}")
-            return self._guard
+        """Nobody is to run unguarded: start another one, unless it was ended by us.
+
+        Until there can be one, everything is ended from here, and nobody joins without one.
+        """
+        while True:
+            with self._said:
+                if self._closed:
+                    return None
+                try:
+                    return self._start_another()
+                except OSError as error:
+                    log.error("all is ended, since no guard can be started: %s", error)
+            self._sweeper.sweep()
+            self._fenced()
+            with self._said:
+                self._said.wait_for(lambda: self._closed, RETRY)
+
+    def _start_another(self) -> Piped:
+        log.error("the guard has died and is replaced")
+        self._guard.wait()
+        self._guard = pipe_to(self._command)
+        if self._until:
+            self._tell(f"until {self._until:.6f}")
+        return self._guard

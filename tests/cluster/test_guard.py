@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
-from collections.abc import Iterator
+import subprocess
+import threading
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 
 from actors.clock import boottime
 from actors.cluster.watchman import Watchman
 from actors.isolation.tenants import open_group
+from actors.process import Piped, pipe_to
 from tests.cluster.tenants import tenant
 from tests.house.surroundings import PATIENCE, await_end, eventually
 
@@ -84,6 +89,36 @@ def test_a_guard_that_dies_is_replaced() -> None:
         eventually(lambda: guard.pid != dead, "another guard is there")
         fenced.result(PATIENCE)
         assert ours.wait(PATIENCE) == -signal.SIGKILL
+
+
+def test_without_a_guard_nobody_runs_and_nobody_joins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no other one can be started all is ended from here, until one can be."""
+    refusals = [OSError(errno.EAGAIN, "no process left")] * 2
+    refused = threading.Event()
+
+    def refuse(command: Sequence[str]) -> Piped:
+        if refusals:
+            refused.set()
+            raise refusals.pop()
+        return pipe_to(command)
+
+    said: SimpleQueue[None] = SimpleQueue()
+    guard = Watchman("guard-6", (), lambda: said.put(None))
+    try:
+        guard.until(boottime() + FAR, patience=PATIENCE)
+        monkeypatch.setattr("actors.cluster.watchman.pipe_to", refuse)
+        with tenant("guard-6") as ours:
+            os.kill(guard.pid, signal.SIGKILL)
+            said.get(timeout=PATIENCE)
+            assert ours.wait(PATIENCE) == -signal.SIGKILL
+        assert refused.is_set()
+        assert not guard.sweep(0.01)
+        eventually(lambda: guard.sweep(0.2), "there is a guard again")
+        guard.until(boottime() + FAR, patience=PATIENCE)
+        with tenant("guard-6") as allowed, pytest.raises(subprocess.TimeoutExpired):
+            allowed.wait(0.2)
+    finally:
+        guard.close()
 
 
 def test_the_group_of_the_next_manager_is_left(tmp_path: Path) -> None:
