@@ -159,6 +159,8 @@ class Claims:
             record = self._store.get(user_id)
             if record is None or place is None or not ours(place, member, record):
                 return None
+            if place.state is State.PURGED:  # told before the record goes: it must not come back
+                return None
             return mirrored(place, record)
 
         self._places.change(user_id, change)

@@ -67,6 +67,13 @@ def test_nothing_is_removed_that_the_hosts_do_not_know_of(bench: Bench) -> None:
     assert isinstance(bench.house.events[-1], InstanceDeleted)
 
 
+def test_what_is_told_late_does_not_bring_a_purged_user_back(bench: Bench) -> None:
+    """Its record is there for a moment still, after the hosts know that it is gone."""
+    bench.paper.change("alice", state=State.PURGED)
+    bench.claims.mirror("alice")
+    assert bench.place("alice").state is State.PURGED
+
+
 def test_a_user_who_is_being_purged_is_not_begun(bench: Bench) -> None:
     """Whoever asks for it meanwhile is refused; then it begins anew, under a higher epoch."""
     asked: list[Caller] = []
