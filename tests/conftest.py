@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -20,6 +21,8 @@ def pytest_configure(config: pytest.Config) -> None:
     pytest shares one among all runs of a user and clears away what the fourth-last has left, also
     while that one still runs.
     """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell has it in the background:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever we start would have it
     if hasattr(config, "workerinput"):
         return
     if config.option.basetemp is None:
