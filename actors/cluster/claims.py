@@ -159,9 +159,8 @@ class Claims:
             record = self._store.get(user_id)
             if record is None or place is None or not ours(place, member, record):
                 return None
-            if place.state is State.PURGED:  # told before the record goes: it must not come back
-                return None
-            return mirrored(place, record)
+            # A purge is told before the record goes, and the user must not come back by that.
+            return mirrored(place, record) if held(place, member) else None
 
         self._places.change(user_id, change)
 
@@ -193,7 +192,7 @@ class Claims:
         """
 
         def change(member: Membership, place: Place | None) -> Place | None:
-            if place is None or not held(place, member) or place.state is State.PURGED:
+            if place is None or not held(place, member):
                 return None
             if place.state is not State.MOVING or place.target != target:
                 return place  # a former try has told so
@@ -251,7 +250,7 @@ class Claims:
         """Change the place of one of ours, whatever else is told of it at the same time."""
 
         def ours_changed(member: Membership, place: Place | None) -> Place:
-            if place is None or not held(place, member) or place.state is State.PURGED:
+            if place is None or not held(place, member):
                 raise Unavailable(f"{user_id} is not on this host", retry_after=1)
             return change(place)
 

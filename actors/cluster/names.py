@@ -7,7 +7,7 @@ from collections.abc import Callable
 from actors.cluster.coordination import Membership
 from actors.cluster.directory import Place, State
 from actors.cluster.places import Places
-from actors.cluster.placing import expecting, is_free, ours, purged
+from actors.cluster.placing import expecting, expects, is_free, ours, purged
 from actors.records import Record
 from actors.store import Store
 from bus.errors import Conflict, Unavailable
@@ -41,8 +41,7 @@ class Names:
         """
 
         def change(member: Membership, place: Place | None) -> Place | None:
-            expected = place is not None and place.expected is not None
-            if place is None or not (expected and is_free(place, member)) or awaited():
+            if place is None or not expects(place, member) or awaited():
                 return None
             return purged(place) if self._store.get(user_id) is None else None
 

@@ -18,7 +18,7 @@ UNKNOWN = "unknown"
 def ours(place: Place, member: Membership, record: Record) -> bool:
     """Whether the user is this host's, and what lies here is of its epoch."""
     taken = (record.epoch, record.incarnation) == (place.epoch, member.incarnation)
-    return held(place, member) and taken
+    return _claimed(place, member) and taken
 
 
 def mirrored(place: Place, record: Record) -> Place:
@@ -88,8 +88,13 @@ def purged(place: Place) -> Place:
 
 def is_free(place: Place, member: Membership) -> bool:
     """Whether nobody has the name, but for this host, which expects data for it."""
-    expects = place.expected is not None and place.problem is None
-    return place.state is State.PURGED or (expects and place.host == member.host)
+    return place.state is State.PURGED or expects(place, member)
+
+
+def expects(place: Place, member: Membership) -> bool:
+    """Whether this host has the name for data that are to come."""
+    waits = place.expected is not None and place.problem is None
+    return waits and place.host == member.host
 
 
 def is_late(place: Place, member: Membership, record: Record) -> bool:
@@ -123,7 +128,11 @@ def is_newest(place: Place, member: Membership, record: Record, *, whole: bool) 
 
 
 def held(place: Place, member: Membership) -> bool:
-    """Whether the user is this host's, by a claim under this membership."""
+    """Whether there is a user who is this host's, by a claim under this membership."""
+    return _claimed(place, member) and place.state is not State.PURGED
+
+
+def _claimed(place: Place, member: Membership) -> bool:
     return (place.host, place.incarnation) == (member.host, member.incarnation)
 
 

@@ -22,7 +22,7 @@ from actors.cluster.gateway import Unreachable
 from actors.cluster.hands import ChangingHands, Hands, end_all
 from actors.cluster.jobs import Jobs, problem_of
 from actors.cluster.names import Names
-from actors.cluster.placing import ours
+from actors.cluster.placing import expects, ours
 from actors.cluster.whereabouts import heir
 from actors.data.belongings import clear_lost_and_found
 from actors.data.ownership import finish_renames
@@ -218,10 +218,8 @@ class Steward:
 
     def _is_left_over(self, user_id: str, place: Place, member: Membership) -> bool:
         """Whether data were to come to that name on this host, and nobody works for that now."""
-        expected = place.expected is not None and place.problem is None
         return (
-            expected
-            and place.host == member.host
+            expects(place, member)
             and user_id not in self.arrivals
             and self._services.store.get(user_id) is None
         )
