@@ -58,8 +58,7 @@ def knows_us(place: Place, data: Path) -> bool:
     ours there is nothing to ask with.
     """
     try:
-        now = utc_now()
-        token = mint(data, collection=SUPERUSERS, record_id=None, now=now, seconds=60).token
+        token = _token(data)
     except NotFound:
         return True
     except InstanceIOError:
@@ -90,6 +89,10 @@ def name_application(place: Place, data: Path, name: str, *, timeout: float) -> 
 
     Raises :class:`BadAnswer` or :class:`OSError`, and what :func:`mint` does.
     """
-    token = mint(data, collection=SUPERUSERS, record_id=None, now=utc_now(), seconds=60).token
     meta = {"meta": {"appName": name}}
-    ask(place, "PATCH", "/api/settings", timeout=timeout, body=meta, token=token)
+    ask(place, "PATCH", "/api/settings", timeout=timeout, body=meta, token=_token(data))
+
+
+def _token(data: Path) -> str:
+    """Return our superuser's, for one question. Raises what :func:`mint` does."""
+    return mint(data, collection=SUPERUSERS, record_id=None, now=utc_now(), seconds=60).token

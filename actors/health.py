@@ -17,7 +17,7 @@ from actors.facts import Problem
 from actors.layout import LOOPBACK
 from actors.probe import BadAnswer, NotAskedError, Place, Questions
 from actors.process import ManagedProcess
-from actors.readiness import Readiness
+from actors.readiness import Look, Readiness
 from actors.written import Written
 from bus.errors import PblmError
 from bus.metrics import Metrics
@@ -26,7 +26,6 @@ from bus.stopwatch import Stopwatch
 AGAIN = 1.0
 """Seconds to the next try of a check that could not be made."""
 Ready = Callable[[str | None], None]
-Look = Callable[[], Callable[[], None] | None]
 
 log = logging.getLogger(__name__)
 

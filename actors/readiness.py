@@ -16,6 +16,7 @@ from actors.process import ManagedProcess
 from actors.written import Written
 
 Ready = Callable[[], None]
+Look = Callable[[], Ready | None]
 Pauses = tuple[tuple[float, int], ...]
 
 WATCHED: Pauses = ()
@@ -26,7 +27,6 @@ UNWATCHED: Pauses = ((0.008, 1), (0.001, 40), (0.002, 200))
 LAST_PAUSE = 0.025
 READY_TIMEOUT = 3.0
 """How long a starting instance gets for its first answer, in seconds, before it is asked anew."""
-
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class Readiness:
         place: Place,
         *,
         is_ours: Callable[[], bool],
-        look: Callable[[], Ready | None] | None,
+        look: Look | None,
         run: Callable[[Callable[[], None]], None],
         ready: Ready,
     ) -> None:

@@ -17,7 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-LOOPBACK = "127.0.0.1"
+from actors.layout import LOOPBACK
+
 ESTABLISHED, SYN_RECV, TIME_WAIT, CLOSE_WAIT, LISTEN = 1, 3, 6, 8, 10
 """States of a socket, as the kernel numbers them (include/net/tcp_states.h)."""
 CONNECTIONS = 0xFFF & ~(1 << LISTEN) | 1 << 12
@@ -100,10 +101,10 @@ def _find(address: bytes, port: int) -> Socket | None:
         answer = kernel.recv(65536)
     _, kind, *_ = _HEAD.unpack_from(answer)
     if kind == _ERROR:
-        number = -struct.unpack_from("=i", answer, _HEAD.size)[0]
-        if number == errno.ENOENT and _knows_tcp():
+        error = _error(answer, 0)
+        if error.errno == errno.ENOENT and _knows_tcp():
             return None
-        raise OSError(number, os.strerror(number))
+        raise error
     found = _read(answer, _HEAD.size)
     return found if found is not None and found.state == LISTEN else None
 
@@ -126,9 +127,9 @@ def _dump(family: int, states: int) -> Iterator[Socket]:
             while at < len(answer):
                 length, kind, *_ = _HEAD.unpack_from(answer, at)
                 if kind in (_DONE, _ERROR):
-                    number = -struct.unpack_from("=i", answer, at + _HEAD.size)[0]
-                    if number:
-                        raise OSError(number, os.strerror(number))
+                    error = _error(answer, at)
+                    if error.errno:
+                        raise error
                     return
                 found = _read(answer, at + _HEAD.size)
                 if found is not None:
@@ -147,6 +148,12 @@ def _asked(family: int, states: int, places: bytes, flags: int) -> socket.socket
         kernel.close()
         raise
     return kernel
+
+
+def _error(answer: bytes, at: int) -> OSError:
+    """Read what an answer's end says; number 0: all is well."""
+    number = -struct.unpack_from("=i", answer, at + _HEAD.size)[0]
+    return OSError(number, os.strerror(number))
 
 
 def _read(answer: bytes, at: int) -> Socket | None:

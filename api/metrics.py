@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-
 import falcon
 
 from api.input import read_query
@@ -31,9 +29,7 @@ class Counted:
     """Middleware behind :class:`api.trace.Traced`: counts and times every call by its route."""
 
     def __init__(self, metrics: Metrics) -> None:
-        # Each series is looked up once: labels() takes longer than the counting.
-        self._requests = functools.cache(metrics.http_requests.labels)
-        self._seconds = functools.cache(metrics.http_seconds.labels)
+        self._metrics = metrics
 
     def process_response(
         self, req: falcon.Request, resp: falcon.Response, resource: object, req_succeeded: bool
@@ -42,8 +38,8 @@ class Counted:
         method = req.method if req.method in METHODS else "other"
         route = req.uri_template or UNMATCHED
         code = str(falcon.http_status_to_code(resp.status))
-        self._requests(method, route, code).inc()
-        self._seconds(method, route).observe(req.context.watch.seconds())
+        self._metrics.http_requests.labels(method, route, code).inc()
+        self._metrics.http_seconds.labels(method, route).observe(req.context.watch.seconds())
 
 
 OPERATIONS = (

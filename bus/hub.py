@@ -13,7 +13,6 @@ subscriber that it missed the last events.
 from __future__ import annotations
 
 import contextlib
-import functools
 import logging
 import os
 import threading
@@ -71,8 +70,6 @@ class Hub:
         """
         self.epoch = uuid.uuid4().hex
         self._metrics = metrics or Metrics()
-        self._requests = functools.cache(self._metrics.bus_requests.labels)
-        self._published = functools.cache(self._metrics.events_published.labels)
         self._seq = 0
         self._history: deque[Any] = deque(maxlen=history)
         self._heartbeat = heartbeat
@@ -213,7 +210,7 @@ class Hub:
         if event.numbered:
             self._history.append(stamped)
         self._events.send_multipart([stamped.topic.encode(), codec.encode(stamped)])
-        self._published(event.__struct_config__.tag).inc()
+        self._metrics.events_published.labels(str(event.__struct_config__.tag)).inc()
 
     def _beat(self) -> Heartbeat:
         return Heartbeat(at=datetime.now(UTC))
@@ -280,7 +277,7 @@ class Hub:
         return handle
 
     def _count(self, request: Request, result: str) -> None:
-        self._requests(type(request).__name__, result).inc()
+        self._metrics.bus_requests.labels(type(request).__name__, result).inc()
 
     def _missed(self, request: GetEvents) -> EventsAnswer:
         oldest = self._history[0].seq if self._history else self._seq + 1
