@@ -209,7 +209,7 @@ class InstanceActor(PooledActor):
         self._check_known()
         if isinstance(order, Disown) and self._keeper.status is not Status.STOPPED:
             raise Conflict(f"It is {self._keeper.status}: nobody can have it elsewhere")
-        take_over(order, self._keeper)
+        take_over(order, self._keeper, self._services)
         self._waiters.answer([reply])
 
     def _init_instance(self, request: InitInstance, reply: Reply) -> None:

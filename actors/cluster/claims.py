@@ -14,7 +14,6 @@ this host has. Used from threads that may wait. What stands in the way raises a
 
 from __future__ import annotations
 
-import functools
 import logging
 from collections.abc import Callable
 
@@ -28,7 +27,6 @@ from actors.cluster.luggage import Luggage
 from actors.cluster.names import check_departed
 from actors.cluster.places import Places
 from actors.cluster.placing import (
-    UNKNOWN,
     claimed_by,
     held,
     is_foreign,
@@ -39,9 +37,8 @@ from actors.cluster.placing import (
     order_of,
     ours,
 )
-from actors.cluster.recovery import Recovery, RecoveryFailed
+from actors.cluster.supplies import Supplies
 from actors.data.orders import TakeUser
-from actors.data.particulars import Particulars
 from actors.records import Record
 from actors.replication.replicas import Replicas
 from actors.store import Store
@@ -61,7 +58,7 @@ class Claims:
         atlas: Atlas,
         store: Store,
         replicas: Replicas,
-        recovery: Recovery,
+        supplies: Supplies,
         luggage: Luggage,
         *,
         address: str,
@@ -70,7 +67,7 @@ class Claims:
         self._atlas = atlas
         self._store = store
         self._replicas = replicas
-        self._recovery = recovery
+        self._supplies = supplies
         self._luggage = luggage
         self._address = address
 
@@ -99,8 +96,13 @@ class Claims:
             self._check_told(seen.place, record)
         if not self._may_claim(seen.place, member):
             if record is not None and seen.place.host != "":
-                self._check_had(seen.place, member, record)
+                self._check_had(seen, member, record)
                 hands.let_go(user_id, f"It is on host {seen.place.host} now")
+            return False
+        if self._supplies.is_asked_back(user_id, seen.place, member):
+            if record is not None:
+                hands.let_go(user_id, f"Its data are on host {seen.place.source}")
+            self._supplies.send_back(user_id, seen, member)
             return False
         if record is None or seen.place.problem or not ours(seen.place, member, record):
             self._claim(user_id, seen, record, member, hands)
@@ -137,6 +139,10 @@ class Claims:
             place == seen.place
             or self._places.swap(record.user_id, seen, place, member) is not None
         )
+
+    def is_asked_back(self, user_id: str, place: Place, member: Membership) -> bool:
+        """See :meth:`Supplies.is_asked_back`: who is acquired then is sent back."""
+        return self._supplies.is_asked_back(user_id, place, member)
 
     def durable(self, user_id: str) -> int:
         """Return the last epoch that a restore takes, as far as is known here; 0: none."""
@@ -221,9 +227,14 @@ class Claims:
             )
             raise Conflict(why)
 
-    def _check_had(self, place: Place, member: Membership, record: Record) -> None:
-        """Raise :class:`Conflict` when its owner has no data yet, and the newest are here."""
+    def _check_had(self, seen: SeenPlace, member: Membership, record: Record) -> None:
+        """Raise :class:`Conflict` when its owner has no data yet, and the newest are here.
+
+        The owner is asked for the user then.
+        """
+        place = seen.place
         if self._is_newest(place, member, record):
+            self._supplies.ask_back(record.user_id, seen, record, member)
             why = (
                 f"{record.user_id} has not been restored on {place.host}: its newest data are on"
                 f" {member.host}, and are kept as they are"
@@ -231,7 +242,7 @@ class Claims:
             raise Conflict(why)
 
     def _is_newest(self, place: Place, member: Membership, record: Record) -> bool:
-        return is_newest(place, member, record, whole=self._recovery.has_local(record.user_id))
+        return is_newest(place, member, record, whole=self._supplies.has_local(record.user_id))
 
     def _check_known(self, user_id: str, seen: SeenPlace | None) -> None:
         """Raise :class:`Conflict` when etcd has forgotten somebody who was claimed from it.
@@ -296,7 +307,7 @@ class Claims:
         former = seen.place
         local = record is not None and self._is_newest(former, member, record)
         handed = former.host == "" and not local
-        draft = self._received(user_id, seen, member) if handed else None
+        draft = self._supplies.received(user_id, seen, member) if handed else None
         resume = local and former.state is State.MOVING and former.wanted
         place = claimed_by(former, member)
         if local and record is not None and not resume:
@@ -305,68 +316,25 @@ class Claims:
         gone = former.host if former.host not in ("", member.host) else None
         claimed = self._places.put(user_id, seen, place, member, gone=gone)
         log.info("%s: claimed, epoch %d, after %s", user_id, place.epoch, former.host or "a move")
-        if local:
-            reason = "It is this host's again"
-            self._hand(hands, member, order_of(user_id, place, reason, resume=resume))
+        if local and record is not None:
+            reason, particulars = "It is this host's again", None
+            if record.epoch != former.epoch:  # another host has had it since, without its data
+                particulars = self._luggage.unpack(user_id, place, since=record.epoch + 1)
+            order = order_of(user_id, place, reason, particulars=particulars, resume=resume)
+            self._hand(hands, member, order)
             self._luggage.pack_if_any(user_id)
             return
         if record is not None:
             hands.let_go(user_id, "Another host has run it since")
+        reason = f"It has moved to this host, {member.host}"
+        if draft is None:
+            place, draft = self._supplies.restored(user_id, claimed, member)
+            reason = f"It was restored on this host, {member.host}"
+            if place.problem is not None:
+                reason = f"It could not be restored: {place.problem}"
         particulars = self._luggage.unpack(user_id, place)
-        if draft is not None:
-            reason = f"It has moved to this host, {member.host}"
-            order = order_of(user_id, place, reason, draft, particulars=particulars)
-            self._hand(hands, member, order)
-        else:
-            self._restore(user_id, claimed, particulars, member, hands)
-
-    def _received(self, user_id: str, seen: SeenPlace, member: Membership) -> str | None:
-        """Return where the data are that were handed over: exactly those, before it is claimed.
-
-        Where they are not to be had, the former owner is to take it back, as long as it is there.
-        """
-        place = seen.place
-        if place.digest is None:
-            return None
-        try:
-            wanted = functools.partial(self._places.is_member, member)
-            return str(self._recovery.receive(user_id, place, wanted))
-        except RecoveryFailed as failure:
-            if place.source is None or self._atlas.is_lost(place.source):
-                return None
-            log.error("%s: sent back to %s: %s", user_id, place.source, failure)
-            back = msgspec.structs.replace(place, target=place.source)
-            self._places.swap(user_id, seen, back, member)
-            raise Unavailable(f"{user_id} was sent back to {place.source}: {failure}") from failure
-
-    def _restore(
-        self,
-        user_id: str,
-        claimed: SeenPlace,
-        particulars: Particulars | None,
-        member: Membership,
-        hands: Hands,
-    ) -> None:
-        place, reason = claimed.place, f"It was restored on this host, {member.host}"
-        draft = None
-        if place.identity is not None or place.durable or place.expected is not None:
-            try:
-                draft = self._restored(user_id, place, member)
-            except RecoveryFailed as failure:
-                reason = f"It could not be restored: {failure}"
-                log.error("%s: %s", user_id, reason)
-                place = msgspec.structs.replace(
-                    place, problem=str(failure), identity=place.identity or UNKNOWN
-                )
-                self._places.put(user_id, claimed, place, member)
         order = order_of(user_id, place, reason, draft, particulars=particulars)
         self._hand(hands, member, order)
-
-    def _restored(self, user_id: str, place: Place, member: Membership) -> str:
-        if place.expected is not None:
-            raise RecoveryFailed(f"{place.expected} was on the way to a host that was lost")
-        wanted = functools.partial(self._places.is_member, member)
-        return str(self._recovery.restore(user_id, place, wanted))
 
     def _hand(self, hands: Hands, member: Membership, order: TakeUser) -> None:
         """Have it taken, unless the membership has ended under which it was claimed.

@@ -28,6 +28,7 @@ from actors.cluster.names import Names
 from actors.cluster.places import Places
 from actors.cluster.recovery import Recovery
 from actors.cluster.steward import Steward
+from actors.cluster.supplies import Supplies
 from actors.cluster.tenancy import Tenancy
 from actors.cluster.watchman import Watchman
 from actors.durable import write_file
@@ -103,7 +104,7 @@ class Cluster:
             self._atlas,
             self._store,
             self._replicas,
-            self._recovery,
+            Supplies(self._places, self._atlas, self._recovery),
             self._luggage,
             address=address,
         )

@@ -84,7 +84,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     target: str | None = None
     """Who is to take it, while it is moving."""
     source: str | None = None
-    """Who hands it over, and has its data until the target has claimed it."""
+    """Who has its data: hands it over, until the target has claimed it; or is back since it was
+    claimed from there, and asks for it, as long as its owner has none."""
     digest: str | None = None
     """SHA-256 of the database that is handed over."""
     identity: str | None = None

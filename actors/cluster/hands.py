@@ -88,7 +88,7 @@ class EarlyHands:
         """See :class:`Hands`."""
         keeper = StatusKeeper(order.user_id, self._services)
         if keeper.known:
-            take_over(order, keeper)
+            take_over(order, keeper, self._services)
         else:
             take_in(order, self._services)
 

@@ -54,7 +54,7 @@ class Luggage:
                 raise Unavailable(f"{user_id} is not on this host any more", retry_after=1)
             former = self._coordination.kept(user_id)
             here = self._here(user_id)  # read after that: who writes it later finds us out
-            if here == (_of(former, seen.place) or NONE):
+            if here == (_of(former, seen.place.born) or NONE):
                 return
             kept = Kept.of(here, epoch=seen.place.epoch)
             if self._coordination.keep(user_id, kept, former, seen, member):
@@ -70,14 +70,17 @@ class Luggage:
         except (PblmError, Unreachable) as error:
             log.warning("%s: its particulars are not told: %s", user_id, error)
 
-    def unpack(self, user_id: str, place: Place) -> Particulars | None:
-        """Return what goes with a user who was claimed just now; None: nothing was ever packed."""
-        return _of(self._coordination.kept(user_id), place)
+    def unpack(self, user_id: str, place: Place, *, since: int = 0) -> Particulars | None:
+        """Return what goes with a user who was claimed just now; None: nothing was packed.
+
+        Only what was packed by the owner of the epoch ``since`` or a later one, if that is given.
+        """
+        return _of(self._coordination.kept(user_id), max(place.born, since))
 
     def _here(self, user_id: str) -> Particulars:
         return particulars_of(user_id, self._store, self._layout)
 
 
-def _of(seen: SeenKept | None, place: Place) -> Particulars | None:
+def _of(seen: SeenKept | None, since: int) -> Particulars | None:
     """Return what was packed; what is older than the user was somebody else's of that name."""
-    return None if seen is None or seen.kept.epoch < place.born else seen.kept.particulars
+    return None if seen is None or seen.kept.epoch < since else seen.kept.particulars

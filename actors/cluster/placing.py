@@ -33,6 +33,7 @@ def mirrored(place: Place, record: Record) -> Place:
         place,
         state=state,
         base=None if place.problem is None else place.base,
+        source=None if place.problem is None else place.source,
         address=place.address if state is State.RUNNING else None,
         wanted=wanted if state is not State.MOVING else place.wanted,
         identity=record.identity or place.identity,
@@ -125,6 +126,20 @@ def is_newest(place: Place, member: Membership, record: Record, *, whole: bool) 
     if record.epoch == place.epoch:
         return place.problem is None or whole
     return whole and place.base is not None and place.base <= record.epoch < place.epoch
+
+
+def may_ask_back(place: Place, record: Record) -> bool:
+    """Whether who has the newest data, as :func:`is_newest` says, is to have the user now.
+
+    Not one whom somebody has deleted since, or stopped: nothing on record here says so.
+    """
+    kept = place.deleted_at is None or record.deleted_at is not None
+    return kept and (place.wanted or record.desired is Desired.STOPPED)
+
+
+def sent_back(place: Place) -> Place:
+    """Return the place of somebody whom the host is to have that has asked for it."""
+    return msgspec.structs.replace(place, host="", target=place.source, problem=None)
 
 
 def held(place: Place, member: Membership) -> bool:

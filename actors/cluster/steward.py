@@ -131,7 +131,7 @@ class Steward:
     def _acquire(self, user_id: str, *, new: bool) -> None:
         if not self._claims.acquire(user_id, self._hands, new=new):
             place = self._atlas.place(user_id)
-            where = place.host if place else "another host"
+            where = (place and (place.host or place.target)) or "another host"
             raise Unavailable(f"{user_id} is on {where}", retry_after=1)
 
     def mirror(self, user_id: str) -> None:
@@ -298,7 +298,9 @@ class Steward:
         if nobodys or place.expected or departed:
             return False
         if place.host == member.host:
-            return place.incarnation != member.incarnation or self._is_missing(user_id)
+            claimed = place.incarnation == member.incarnation
+            asked_back = self._claims.is_asked_back(user_id, place, member)
+            return not claimed or asked_back or self._is_missing(user_id)
         if place.host == "":
             target = place.target
             return target in (None, member.host) or self._atlas.is_lost(target)

@@ -70,7 +70,7 @@ class TakeUser(Order):
     """Somebody stopped for a move that came to nothing is to run again."""
     deleted_at: datetime | None = None
     particulars: Particulars | None = None
-    """What goes with somebody who is not known yet; None: nothing does."""
+    """What goes with the user from now on; None: what is here, if anything is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

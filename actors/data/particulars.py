@@ -35,10 +35,11 @@ def particulars_of(user_id: str, store: Store, layout: Layout) -> Particulars:
 
 
 def put_particulars(user_id: str, what: Particulars, store: Store, layout: Layout) -> None:
-    """Keep those of somebody who is not known yet. Raises :class:`bus.errors.PblmError`."""
-    if what.metadata:
+    """Keep these, of somebody whose actor knows of none. Raises :class:`bus.errors.PblmError`."""
+    here = particulars_of(user_id, store, layout)
+    if what.metadata != here.metadata:
         store.put_metadata(user_id, what.metadata)
-    if what.sleep != NONE.sleep:
+    if what.sleep != here.sleep:
         store.put_sleep_policy(user_id, what.sleep)
     folder = layout.backups(user_id)  # it may be there, of the last time that the user was here
     if what.backups != read_policy(folder):

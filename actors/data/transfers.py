@@ -140,12 +140,14 @@ def take_in(order: TakeUser, services: Services) -> InstanceAnswer:
     return InstanceAnswer(instance=keeper.instance)
 
 
-def take_over(order: TakeUser | Disown, keeper: StatusKeeper) -> None:
+def take_over(order: TakeUser | Disown, keeper: StatusKeeper, services: Services) -> None:
     """Write down whose the data of somebody who is known here are. Strict."""
     match order:
         case Disown():
             keeper.note_strictly(incarnation=NOBODY)
         case TakeUser(epoch=epoch, incarnation=incarnation):
+            if order.particulars is not None:
+                put_particulars(order.user_id, order.particulars, services.store, services.layout)
             if order.resume:
                 keeper.want(Desired.RUNNING)
             keeper.note_strictly(epoch=epoch, incarnation=incarnation)

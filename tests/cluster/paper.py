@@ -25,6 +25,7 @@ from actors.cluster.luggage import Luggage
 from actors.cluster.names import Names
 from actors.cluster.places import Places
 from actors.cluster.recovery import Recovery
+from actors.cluster.supplies import Supplies
 from actors.data.orders import TakeUser
 from actors.layout import Layout
 from actors.records import Record
@@ -205,12 +206,13 @@ class Desk:
         self.luggage = Luggage(self.paper, self.store, layout, self._membership)
         self.places = Places(self.paper, self.atlas, self._membership)
         self.names = Names(self.places, self.store)
+        self.recovery = Recovery(layout, Rewind(settings, layout, replica), replica)
         self.claims = Claims(
             self.places,
             self.atlas,
             self.store,
             self.replicas,
-            Recovery(layout, Rewind(settings, layout, replica), replica),
+            Supplies(self.places, self.atlas, self.recovery),
             self.luggage,
             address="127.0.0.1",
         )
