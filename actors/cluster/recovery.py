@@ -2,7 +2,7 @@
 
 Never empty: what is restored is checked, and where that fails an earlier moment is taken, then an
 earlier generation, then the last backup that this host can read; in the end a person is called.
-Never older for a bucket's bad moment: only a place that answers can be told to hold damaged data.
+Never older for a bad moment of the bucket or of this host: only what was read counts as damaged.
 """
 
 from __future__ import annotations
@@ -81,8 +81,9 @@ class Recovery:
     def restore(self, user_id: str, place: Place, wanted: Wanted = lambda: True) -> Path:
         """Return a directory with the user's data.
 
-        Raises :class:`RecoveryFailed`, or :class:`Unavailable` where the place does not answer:
-        nothing is known then of what it holds. So it does soon after it is not ``wanted`` any more.
+        Raises :class:`RecoveryFailed`, or :class:`Unavailable` where the place does not answer, or
+        this host cannot do it: nothing is known then of what the place holds. So it does soon after
+        it is not ``wanted`` any more.
         """
         wanted = self._unless_halted(wanted)
         problems: list[str] = []
@@ -92,11 +93,9 @@ class Recovery:
                 _check(wanted)
                 try:
                     found = self._read(user_id, source, at, wanted)
-                except PblmError as error:
+                except InvalidBackup as error:
                     log.warning("%s: %s", user_id, error.message)
                     problems.append(error.message)
-                    _check(wanted)
-                    self._replica.generations(directory_name(user_id))  # does it answer at all?
                     continue
                 if found is not None:
                     if problems:
@@ -105,9 +104,10 @@ class Recovery:
                     return found
             return self._from_backup(user_id, draft, problems)
         except BackupError as error:
+            _check(wanted)
             raise Unavailable(error.message, retry_after=RETRY) from error
         except OSError as error:
-            raise RecoveryFailed(f"{error}") from error
+            raise Unavailable(f"It cannot be restored here: {error}", retry_after=RETRY) from error
 
     def _read(self, user_id: str, source: str, at: datetime | None, wanted: Wanted) -> Path | None:
         """Return a directory with what the source has; None: nothing yet. Tries again.
@@ -119,6 +119,7 @@ class Recovery:
             draft = self._draft(user_id)
             try:
                 if not self._rewind.put_together(source, at, draft, check="quick", wanted=wanted):
+                    self._check_empty(source, at)
                     return None
                 self._rewind.add_files(user_id, draft, wanted)
                 return draft
@@ -127,6 +128,11 @@ class Recovery:
                     raise
                 log.warning("%s: tried again: %s", user_id, error.message)
         raise AssertionError("the last try returns or raises")
+
+    def _check_empty(self, source: str, at: datetime | None) -> None:
+        """Raise :class:`InvalidBackup` for what has been written, and has no beginning any more."""
+        if at is None and self._replica.written_at(*source.split("/")) is not None:
+            raise InvalidBackup(f"The replica {source} is damaged: its beginning is missing")
 
     def receive(self, user_id: str, place: Place, wanted: Wanted = lambda: True) -> Path:
         """Return a directory with exactly the data that were handed over.
@@ -195,7 +201,7 @@ class Recovery:
         shutil.rmtree(draft, ignore_errors=True)
         try:
             made_at = last_backup(self._layout, user_id, draft)
-        except PblmError as error:
+        except InvalidBackup as error:
             problems.append(error.message)
             made_at = None
         if made_at is None:
@@ -213,7 +219,8 @@ def _check(wanted: Wanted) -> None:
 def last_backup(layout: Layout, user_id: str, target: Path) -> datetime | None:
     """Unpack the user's newest backup into ``target``, checked; None: this host has none.
 
-    Raises :class:`PblmError` when it cannot be used.
+    Raises :class:`InvalidBackup` when it is damaged, :class:`BackupError` or :class:`OSError` when
+    this host cannot unpack it.
     """
     catalogue = Catalogue(layout, lambda user_id, entries: None)
     entry = catalogue.newest(user_id)
@@ -223,6 +230,7 @@ def last_backup(layout: Layout, user_id: str, target: Path) -> datetime | None:
         unpack(catalogue.archive(user_id, entry), target, limit=None)
         (target / MANIFEST).unlink(missing_ok=True)
         contents.quick_check(target)
-    except (OSError, UserDataError) as error:
-        raise InvalidBackup(f"Backup {entry.id} cannot be read: {error}") from error
+    except UserDataError as error:
+        kind = InvalidBackup if error.at_fault else BackupError
+        raise kind(f"Backup {entry.id} cannot be read: {error}") from error
     return entry.manifest.taken_at

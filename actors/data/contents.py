@@ -157,7 +157,9 @@ def quick_check(data: Path) -> None:
     with reading(data) as database:
         found = database.execute("PRAGMA quick_check(1)").fetchone()[0]
     if found != "ok":
-        raise UserDataError(str(found))
+        damaged = UserDataError(str(found))
+        damaged.at_fault = True
+        raise damaged
 
 
 def count_rows(data: Path) -> int:

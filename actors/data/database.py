@@ -11,6 +11,10 @@ from pathlib import Path
 
 Connection = sqlite3.Connection
 
+AT_FAULT = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+"""What SQLite says of a database as such; the first of one that lacks a table or a column."""
+PRIMARY = 0xFF
+"""The bits of SQLite's error codes that tell what is wrong; the others tell where."""
 BUSY_TIMEOUT = 5.0
 """Seconds to wait for PocketBase's own write, or for a short look of ours, to end."""
 
@@ -20,6 +24,8 @@ class UserDataError(Exception):
 
     not_a_database = False
     """It is no SQLite database at all."""
+    at_fault = False
+    """It is what lies in it. Else this host cannot read it: its disk, its memory, its locks."""
 
 
 class Openings:
@@ -133,5 +139,7 @@ def _opened(data: Path, mode: str) -> Iterator[Connection]:
             database.close()
     except sqlite3.Error as error:
         refused = UserDataError(str(error))
-        refused.not_a_database = getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_NOTADB
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & PRIMARY
+        refused.not_a_database = code == sqlite3.SQLITE_NOTADB
+        refused.at_fault = code in AT_FAULT
         raise refused from error

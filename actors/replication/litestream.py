@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import shlex
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,33 @@ NO_AMBIENT_KEYS = {
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 """Its keys are those that it is told; it looks for none in the user's directory or elsewhere."""
+FAILED = 1
+"""Its exit status when it has come to an end by itself, and says why."""
+DAMAGED = (
+    "non-contiguous ltx files",
+    "invalid ltx file",
+    "integrity check failed",
+    "database disk image is malformed",
+    "file is not a database",
+)
+"""What it says of changes between which there is a hole, of their files, and of what they make."""
+DECODING = "decode database: "
+"""It begins so what is wrong with the content of files that it reads, and writes together."""
+NOT_DECODED = re.compile("reading ltx file|reopen ltx file|write page [0-9]+: |context canceled")
+"""What it says so, too, when the files cannot be read, or this host's disk cannot be written."""
+
+
+def speaks_of_damage(code: int, said: str) -> bool:
+    """Whether a restore that ended so has read the replica, and found that it is damaged.
+
+    Anything else may be over at the next try: what the place answers, and what this host lacks
+    (space, memory, file descriptors, time), or somebody who killed it.
+    """
+    if code != FAILED:
+        return False
+    if DECODING in said:
+        return NOT_DECODED.search(said) is None
+    return any(each in said for each in DAMAGED)
 
 
 def configuration(

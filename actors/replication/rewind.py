@@ -89,7 +89,7 @@ class Rewind:
         if any(each in ended.output for each in NOTHING_YET):
             return False
         said = ended.output.strip().rpartition("\n")[2][-300:]
-        if "integrity check" in said:
+        if litestream.speaks_of_damage(ended.code, said):
             raise InvalidBackup(f"The replica {source} is damaged: {said}")
         raise BackupError(f"The replica {source} cannot be read: {said}")
 
@@ -106,5 +106,8 @@ class Rewind:
                 if not wanted():
                     raise BackupError(f"The files of {user_id} are not wanted any more")
                 self._place.fetch(directory_name(user_id), path, target / path)
-        except (OSError, UserDataError) as error:
+        except UserDataError as error:
+            kind = InvalidBackup if error.at_fault else BackupError
+            raise kind(f"The database of {user_id} cannot be read: {error}") from error
+        except OSError as error:
             raise BackupError(f"The files of {user_id} cannot be added: {error}") from error

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -104,36 +106,57 @@ class Flaky(Rewind):
         return super().put_together(source, at, target, check=check)
 
 
-class Silent(ReplicaPlace):
-    """Lists once, and does not answer after that."""
-
-    lists = 0
-
-    def generations(self, user: str) -> dict[str, datetime]:
-        """Return them the first time."""
-        self.lists += 1
-        if self.lists > 1:
-            raise BackupError("no route")
-        return super().generations(user)
-
-
-@pytest.mark.parametrize(("failures", "kind"), [(2, ReplicaPlace), (9, Silent)])
+@pytest.mark.parametrize("failures", [2, 9])
 def test_a_bucket_with_a_bad_moment_costs_nothing(
-    left: Left, monkeypatch: pytest.MonkeyPatch, failures: int, kind: type[ReplicaPlace]
+    left: Left, monkeypatch: pytest.MonkeyPatch, failures: int
 ) -> None:
-    """The newest is tried again; and where the bucket is silent, nothing older is taken."""
+    """The newest is tried again; and where the bucket stays silent, nothing older is taken."""
     monkeypatch.setattr(recovery, "PAUSES", (0.0, 0.0))
     settings, layout = left.manager.settings, left.manager.layout
-    replica = kind(settings)
-    flaky = Flaky(settings, layout, replica)
+    flaky = Flaky(settings, layout, ReplicaPlace(settings))
     flaky.failures, flaky.moments = failures, []
-    restoring = Recovery(layout, flaky, replica)
-    if kind is Silent:
+    restoring = Recovery(layout, flaky, ReplicaPlace(settings))
+    if failures > len((0.0, 0.0)):
         with pytest.raises(Unavailable):
             restoring.restore(USER, place())
     else:
         assert count_rows(restoring.restore(USER, place())) > 0
     assert flaky.moments == [None] * 3
+
+
+@pytest.mark.parametrize("lack", ["ulimit -f 8", "kill -9 $$", "exit 2"])
+def test_what_this_host_lacks_is_no_damage(
+    left: Left, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lack: str
+) -> None:
+    """Space on its disk, or Litestream ended by somebody: nothing older is taken."""
+    monkeypatch.setattr(recovery, "PAUSES", ())
+    settings, layout = left.manager.settings, left.manager.layout
+    lacking = tmp_path / "litestream"
+    lacking.write_text(f'#!/bin/sh\n{lack}\nexec {settings.litestream_path} "$@"\n')
+    lacking.chmod(0o700)
+    settings = dataclasses.replace(settings, litestream_path=str(lacking))
+    flaky = Flaky(settings, layout, ReplicaPlace(settings))
+    flaky.moments = []
+    with pytest.raises(Unavailable):
+        Recovery(layout, flaky, ReplicaPlace(settings)).restore(USER, place())
+    assert flaky.moments == [None]
+
+
+def test_a_replica_without_its_beginning_is_damaged(left: Left, tmp_path: Path) -> None:
+    """Litestream says that there is nothing, which is so before the first copy, too."""
+    copy = tmp_path / "replica"
+    shutil.copytree(left.replica, copy)
+    damaged = Left(left.manager, copy)
+    first = damaged.changes[0].name.partition("-")[0]
+    for file in damaged.files:
+        if file.name.startswith(first):
+            file.unlink()
+    settings = dataclasses.replace(left.manager.settings, replica_url=str(copy))
+    replica = ReplicaPlace(settings)
+    layout = Layout(root=tmp_path, control=tmp_path / ".pblm")
+    restoring = Recovery(layout, Rewind(settings, layout, replica), replica)
+    with pytest.raises(RecoveryFailed, match="its beginning is missing"):
+        restoring.restore(USER, place())
 
 
 def test_a_restore_that_nobody_waits_for_is_given_up(left: Left) -> None:
