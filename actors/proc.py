@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+VMSTAT = Path("/proc/vmstat")
+"""What the kernel counts for the whole machine (proc(5))."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessIdentity:
@@ -172,10 +175,13 @@ def number_of(pid: int, file: str) -> int | None:
     return None
 
 
-def oom_kills() -> int:
-    """Return how many processes the kernel has killed for want of memory since boot."""
+def oom_kills(counter: Path = VMSTAT) -> int:
+    """Return how many processes the kernel has killed for want of memory, by one of its counters.
+
+    That of the whole machine, since boot, unless told that of a control group.
+    """
     with contextlib.suppress(OSError):
-        for line in Path("/proc/vmstat").read_text().splitlines():
+        for line in counter.read_text().splitlines():
             if line.startswith("oom_kill "):
                 return int(line.split()[1])
     return 0

@@ -11,11 +11,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from actors import proc
 from actors.isolation.hierarchy import MANAGER, NoCgroups, find_hierarchy, is_root
 
 SHARES = 1024
 """What version 1 calls the weight of 100."""
 LEAST_SHARES = 2
+OOM_COUNTERS = ("memory.events", "memory.oom_control")
+"""Where version 2, or version 1, counts the processes of a group that it has killed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,13 +79,8 @@ class Cgroup:
 
     def oom_kills(self) -> int:
         """How many processes of the group the kernel has killed for want of memory."""
-        for folder in self.folders:
-            for file in (folder / "memory.events", folder / "memory.oom_control"):
-                with contextlib.suppress(OSError):
-                    for line in file.read_text().splitlines():
-                        if line.startswith("oom_kill "):
-                            return int(line.split()[1])
-        return 0
+        counters = (folder / file for folder in self.folders for file in OOM_COUNTERS)
+        return sum(map(proc.oom_kills, counters))
 
     def remove(self) -> None:
         """Remove the group, unless a process is left in it."""
@@ -115,6 +113,11 @@ class Cgroups:
         """Who writes 1 into each of these kills everybody in all groups (cgroups(7))."""
         files = (root / "cgroup.kill" for root in self._roots)
         return tuple(file for file in files if file.exists())
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Its part of the tree, or of each of the trees."""
+        return tuple(self._roots)
 
     def of(self, name: str) -> Cgroup:
         """Return the group called ``name``, which need not be there yet."""

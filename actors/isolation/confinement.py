@@ -16,7 +16,7 @@ from signal import SIGKILL
 
 from actors import proc
 from actors.isolation.cgroups import Cgroup, Cgroups, Limits
-from actors.isolation.hierarchy import NoCgroups, find_hierarchy
+from actors.isolation.hierarchy import NoCgroups, find_hierarchy, find_oom_counter
 from actors.layout import Layout, directory_name
 from actors.proc import ExitStatus
 from actors.process import LaunchSpec
@@ -46,6 +46,8 @@ class Confinement:
         limits = wanted(settings)
         self._groups = _open_groups(limits, layout)
         self._counts = self._groups is not None and self._groups.limits.memory is not None
+        folders = () if self._groups is None else self._groups.folders
+        self._counter = find_oom_counter(*folders) or proc.VMSTAT
         self._resources = _resource_limits(settings, memory=not self._counts)
         if self._resources and not os.access(PRLIMIT, os.X_OK):
             raise SettingsError(f"PB_MEMORY_LIMIT_MIB: takes {PRLIMIT}; install util-linux")
@@ -78,17 +80,20 @@ class Confinement:
                 log.warning("%s: pid %d is not limited: %s", user_id, pid, error)
 
     def oom_kills(self, user_id: str) -> int:
-        """How many processes the kernel has killed for want of memory: of the user, if it tells."""
+        """How many processes the kernel has killed for want of memory: of the user, if it tells.
+
+        Else of the group that the instances are in with others, or of the whole machine.
+        """
         group = self._group(user_id)
         if group is None or not self._counts:
-            return proc.oom_kills()
+            return proc.oom_kills(self._counter)
         return group.oom_kills()
 
     def oom_killed(self, user_id: str, status: ExitStatus, before: int) -> bool:
         """Whether want of memory has ended the user's process.
 
-        ``before`` is how many there were when it began. The machine's own count tells of anybody's
-        end, so it says nothing about a process of which it is not known how it ended.
+        ``before`` is how many there were when it began. A count that is not the user's own tells of
+        others' ends, too, so it says nothing about a process of which it is not known how it ended.
         """
         ends = (-SIGKILL, None) if self._counts else (-SIGKILL,)
         return status.code in ends and self.oom_kills(user_id) > before

@@ -59,6 +59,23 @@ def find_group() -> Path:
     return _version_2(frozenset(), list(_mounts()))
 
 
+def find_oom_counter(*groups: Path) -> Path | None:
+    """Return where the kernel counts whom it killed for want of memory, of this process's group.
+
+    Or of one of the ``groups`` below it, whose memory is counted wherever version 2 does it next.
+    None: it counts for the whole machine alone.
+    """
+    mounts, named = list(_mounts()), _own_groups()
+    own = (m.own(named[""]) for m in mounts if m.kind == "cgroup2" and "" in named)
+    for start in filter(None, (*groups, *own)):
+        for folder in (start, *start.parents):
+            # Not memory.events: that counts those in the groups below, too.
+            if (counter := folder / "memory.events.local").exists():
+                return counter
+    own_group = _version_1("memory", mounts, os.R_OK)
+    return None if own_group is None else own_group / "memory.oom_control"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Mount:
     kind: str
@@ -91,12 +108,12 @@ def _version_2(controllers: frozenset[str], mounts: list[_Mount]) -> Path:
     return base
 
 
-def _version_1(controller: str, mounts: list[_Mount]) -> Path | None:
+def _version_1(controller: str, mounts: list[_Mount], access: int = os.W_OK) -> Path | None:
     group = _own_groups().get(controller)
     for mount in mounts:
         if mount.kind == "cgroup" and controller in mount.options and group is not None:
             own = mount.own(group)
-            if own is not None and os.access(own, os.W_OK):
+            if own is not None and os.access(own, access):
                 return own
     return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from actors import proc
+from actors.isolation.hierarchy import find_oom_counter
 from bus.states import Status
 from tests.house.cgroups import WITHOUT, groups_of, place_for_a_manager
 from tests.house.manager import Manager, running_manager
@@ -115,6 +118,24 @@ def test_the_limits_outlive_the_manager() -> None:
         manager.start()
         assert manager.api.instance("ann")["pid"] == pid
         survives_the_spike_of_another(manager)
+
+
+def test_a_kill_is_not_taken_for_the_want_of_memory_of_others(house: Manager) -> None:
+    """Meanwhile the kernel has killed somebody in another group; the machine counts them all."""
+    if find_oom_counter() is None:
+        pytest.skip("the kernel counts for the whole machine only")
+    before = proc.oom_kills()
+    with running_manager() as without:
+        pid = without.api.run("cid")["pid"]
+        house.api.run("dan")
+        spike(house, "dan")
+        assert proc.oom_kills() > before
+        with without.listen("cid") as listener:
+            os.kill(pid, signal.SIGKILL)
+            failed = listener.until_status(Status.FAILED)[-1]
+
+    assert failed.instance.failure is not None
+    assert failed.instance.failure.cause == "killed", failed
 
 
 def test_without_control_groups_a_process_has_its_own_limit(bare_house: Manager) -> None:
