@@ -21,7 +21,7 @@ def test_a_failure_is_explained(manager: Manager, page: Page) -> None:
     expect(failure).to_contain_text("It failed")
     expect(failure).to_contain_text("What helps")
     expect(failure).to_contain_text(LAST_WORDS)
-    assert re.match(r"\(\d+ failed\) exits\.1 · ", page.title())
+    expect(page).to_have_title(re.compile(r"^\(\d+ failed\) exits\.1 · "))
     manager.api.stop("exits.1")
     expect(page.locator(".lead")).to_contain_text("Stopped")
 
