@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -16,7 +17,15 @@ from tests.house.surroundings import eventually
 
 @pytest.fixture
 def server() -> Iterator[socket.socket]:
-    with socket.create_server(("127.0.0.1", 0)) as server:
+    """Return a server on a port at which the kernel remembers nobody.
+
+    It gives a port again at once, and remembers for a minute who was connected to it before.
+    """
+    with ExitStack() as tried:
+        while True:
+            server = tried.enter_context(socket.create_server(("127.0.0.1", 0)))
+            if traffic([port_of(server)])[port_of(server)].idle is None:
+                break
         yield server
 
 
