@@ -1,4 +1,4 @@
-"""How long a manager takes to boot: for those who are to run, not for those who are known.
+"""What a boot takes: it is for those who are to run, not for those who are known.
 
 ``python -m tests.chaos.boot``
 """
@@ -26,7 +26,7 @@ PATIENCE = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Boot:
-    """What one boot took, in seconds from the launch."""
+    """What one boot took, in seconds from the launch on."""
 
     known: int
     running: int
@@ -34,11 +34,14 @@ class Boot:
     """Until the API answered for all that are known."""
     all_run: float
     """Until all that are to run did."""
+    cpu: float
+    """CPU time of the manager until then: what the boot takes, whatever else the machine does."""
 
     def __str__(self) -> str:
         return (
             f"{self.known:6} known, {self.running} to run: "
-            f"answers after {self.answers:.2f} s, all run after {self.all_run:.2f} s"
+            f"answers after {self.answers:.2f} s, all run after {self.all_run:.2f} s, "
+            f"CPU {self.cpu:.2f} s"
         )
 
 
@@ -82,7 +85,8 @@ def _boot(manager: Manager, known: int, running: int) -> Boot:
         raise AssertionError(f"not all users are known: {status} {body}")
     answers = time.monotonic() - began
     wait_until("all that are to run do", lambda: _running(manager) == running, PATIENCE)
-    return Boot(known, running, answers, time.monotonic() - began)
+    all_run = time.monotonic() - began
+    return Boot(known, running, answers, all_run, procfs.cpu_seconds(manager.pid))
 
 
 def _running(manager: Manager) -> int:
