@@ -16,6 +16,7 @@ from actors.proc import ProcessIdentity
 from actors.process import LAST_OUTPUT, Processes
 from tests.actors.children import ended, kill_pid, told, waiting
 from tests.actors.fakes import PATIENCE
+from tests.leftovers import nothing_left
 
 
 @pytest.fixture
@@ -78,11 +79,10 @@ def test_what_differs_in_one_point_is_not_adopted(
 ) -> None:
     """A process with another start, or of another life of the machine, is a stranger."""
     identity = dataclasses.replace(identity_of(stranger.pid), **difference)  # type: ignore[arg-type]
-    before = len(os.listdir("/proc/self/fd"))
-    assert processes.adopt(identity, log) is None
+    with nothing_left():
+        assert processes.adopt(identity, log) is None
     assert not processes.is_managed(stranger.pid)
     assert stranger.poll() is None
-    assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_a_dead_process_is_not_adopted(

@@ -18,6 +18,7 @@ from actors.process import Processes
 from bus.errors import SettingsError
 from tests.actors.children import exit_code, shell, waiting
 from tests.actors.fakes import make_database
+from tests.leftovers import nothing_left
 
 HOLD = """
 import sys
@@ -59,14 +60,12 @@ def path(tmp_path: Path) -> Path:
 def test_a_second_manager_is_refused(path: Path, tmp_path: Path) -> None:
     """Who comes second learns who has the directory, and what to do."""
     lock = ManagerLock(path)
-    before = len(os.listdir("/proc/self/fd"))
-    with pytest.raises(SettingsError) as error:
+    with nothing_left(), pytest.raises(SettingsError) as error:
         ManagerLock(path)
     assert error.value.message == (
         f"PB_USER_DBS_PATH={str(tmp_path)!r}: another manager (pid {os.getpid()}) has it; "
         "stop that one, or take another directory"
     )
-    assert len(os.listdir("/proc/self/fd")) == before
     assert path.read_text() == f"{os.getpid()}\n"
     lock.close()
 
@@ -103,9 +102,8 @@ def test_a_directory_has_one_server(tmp_path: Path) -> None:
     path = tmp_path / "alice.lock"
     lock = DirectoryLock.take(path)
     assert lock is not None
-    before = len(os.listdir("/proc/self/fd"))
-    assert DirectoryLock.take(path) is None
-    assert len(os.listdir("/proc/self/fd")) == before
+    with nothing_left():
+        assert DirectoryLock.take(path) is None
     lock.close()
     again = DirectoryLock.take(path)
     assert again is not None

@@ -29,6 +29,7 @@ from tests.actors.children import (
     waiting,
 )
 from tests.actors.fakes import PATIENCE
+from tests.leftovers import nothing_left
 
 LIST_FILES = f"""{SAY}
 import time
@@ -259,19 +260,17 @@ def test_a_binary_that_may_not_run_is_told(processes: Processes, tmp_path: Path)
 
 def test_a_failed_spawn_leaves_nothing_open(processes: Processes, tmp_path: Path) -> None:
     """Neither log nor pipe stays open when a process could not be spawned."""
-    before = len(os.listdir("/proc/self/fd"))
-    for _ in range(5):
-        with pytest.raises(ProcessError):
-            processes.spawn(spec(tmp_path, "/no/such/pocketbase"))
-    assert len(os.listdir("/proc/self/fd")) == before
+    with nothing_left():
+        for _ in range(5):
+            with pytest.raises(ProcessError):
+                processes.spawn(spec(tmp_path, "/no/such/pocketbase"))
 
 
 def test_an_ended_process_leaves_nothing_open(processes: Processes, tmp_path: Path) -> None:
     """What was open for a process is closed with it, and it is no zombie."""
-    before = len(os.listdir("/proc/self/fd"))
-    children = [processes.spawn(shell(tmp_path, "exit 0")) for _ in range(5)]
-    assert [exit_code(child) for child in children] == [0] * 5
-    assert len(os.listdir("/proc/self/fd")) == before
+    with nothing_left():
+        children = [processes.spawn(shell(tmp_path, "exit 0")) for _ in range(5)]
+        assert [exit_code(child) for child in children] == [0] * 5
     assert not [child for child in children if Path(f"/proc/{child.pid}").exists()]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
@@ -17,6 +16,7 @@ from bus.errors import InstanceIOError, PblmError, ProcessError, SettingsError, 
 from bus.requests import GetHealth
 from bus.settings import Settings
 from tests.actors.fakes import PATIENCE
+from tests.leftovers import nothing_left
 
 
 @pytest.fixture
@@ -41,22 +41,20 @@ def settings(tmp_path: Path, binary: Path) -> Callable[..., Settings]:
 
 def test_a_system_answers_and_leaves_nothing(settings: Callable[..., Settings]) -> None:
     """It opens, answers, and closes without a thread or an open file."""
-    threads, files = threading.active_count(), len(os.listdir("/proc/self/fd"))
-    system = ActorSystem(settings())
-    with pytest.raises(Unavailable, match="not up yet"):
-        system.handle(GetHealth(), lambda answer: None)
-    system.start(lambda event: None)
     answers: SimpleQueue[Answer] = SimpleQueue()
-    system.handle(GetHealth(), answers.put)
-    assert isinstance(answers.get(timeout=PATIENCE), HealthAnswer)
-    assert system.versions.current.version == "0.40.6"
-    system.stop_instances()
-    assert system.wait_stopped(PATIENCE)
-    system.close()
-    with pytest.raises(Unavailable, match="does not answer"):
+    with nothing_left():
+        system = ActorSystem(settings())
+        with pytest.raises(Unavailable, match="not up yet"):
+            system.handle(GetHealth(), lambda answer: None)
+        system.start(lambda event: None)
         system.handle(GetHealth(), answers.put)
-    assert threading.active_count() == threads
-    assert len(os.listdir("/proc/self/fd")) == files
+        assert isinstance(answers.get(timeout=PATIENCE), HealthAnswer)
+        assert system.versions.current.version == "0.40.6"
+        system.stop_instances()
+        assert system.wait_stopped(PATIENCE)
+        system.close()
+        with pytest.raises(Unavailable, match="does not answer"):
+            system.handle(GetHealth(), answers.put)
 
 
 def test_a_system_that_was_never_started_can_be_closed(settings: Callable[..., Settings]) -> None:
@@ -116,9 +114,8 @@ def test_what_is_missing_is_said_in_one_line(
 ) -> None:
     """A launch that cannot be has one clear reason, and holds nothing open."""
     different = arrange(tmp_path)
-    files = len(os.listdir("/proc/self/fd"))
-    for _ in range(2):
-        with pytest.raises(error_class, match=says) as error:
-            ActorSystem(settings(**different))
-        assert "\n" not in error.value.message
-    assert len(os.listdir("/proc/self/fd")) == files
+    with nothing_left():
+        for _ in range(2):
+            with pytest.raises(error_class, match=says) as error:
+                ActorSystem(settings(**different))
+            assert "\n" not in error.value.message

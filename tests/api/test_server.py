@@ -22,7 +22,8 @@ from bus.errors import SettingsError
 from bus.requests import GetHealth, GetInstance, InitInstance
 from bus.settings import Settings
 from tests.api.conftest import TOKEN
-from tests.bus.parts import NOW, PATIENCE, Script, instance, open_files
+from tests.bus.parts import NOW, PATIENCE, Script, instance
+from tests.leftovers import nothing_left
 
 MIB = 1024 * 1024
 
@@ -185,12 +186,12 @@ def test_a_caller_that_hangs_up_hurts_nobody(server: ApiServer, script: Script) 
 
 def test_close_ends_everything_at_once(settings: Settings, script: Script) -> None:
     """After close there is no thread, no file and no port left, whoever is still connected."""
-    before, threads = open_files(), set(threading.enumerate())
-    bus = BusClient(settings.command_endpoint)
-    server = ApiServer(create_app(bus, settings), host="127.0.0.1", port=0)
-    server.start()
     script.lines[GetHealth] = HealthAnswer(total_instances=0, running_instances=0, at=NOW)
-    with ExitStack() as stack:
+    threads = set(threading.enumerate())
+    with nothing_left(), ExitStack() as stack:
+        bus = stack.enter_context(BusClient(settings.command_endpoint))
+        server = ApiServer(create_app(bus, settings), host="127.0.0.1", port=0)
+        server.start()
         connections = [stack.enter_context(closing(connect(server))) for _ in range(10)]
         for connection in connections:
             assert get(connection)[0] == 200
@@ -204,8 +205,6 @@ def test_close_ends_everything_at_once(settings: Settings, script: Script) -> No
                 get(connection)
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", server.port), PATIENCE)
-    bus.close()
-    assert open_files() == before
 
 
 def test_a_closed_port_can_be_had_again_at_once(app: Any, server: ApiServer) -> None:
@@ -221,27 +220,23 @@ def test_a_closed_port_can_be_had_again_at_once(app: Any, server: ApiServer) -> 
 
 def test_a_server_that_never_served_closes_as_well(app: Any) -> None:
     """A house that fails half-way up gives its port and threads back."""
-    before, threads = open_files(), set(threading.enumerate())
-    ApiServer(app, host="127.0.0.1", port=0).close()
-    for thread in set(threading.enumerate()) - threads:
-        thread.join(PATIENCE)
-    assert set(threading.enumerate()) == threads
-    assert open_files() == before
+    threads = set(threading.enumerate())
+    with nothing_left():
+        ApiServer(app, host="127.0.0.1", port=0).close()
+        for thread in set(threading.enumerate()) - threads:
+            thread.join(PATIENCE)
 
 
 def test_a_taken_port_is_refused_in_one_line(app: Any) -> None:
     """The refusal names the settings, the reason and what to do, and leaves nothing running."""
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = taken.getsockname()[1]
-        before, threads = open_files(), threading.active_count()
-        with pytest.raises(SettingsError) as refusal:
+        with nothing_left(), pytest.raises(SettingsError) as refusal:
             ApiServer(app, host="127.0.0.1", port=port)
         assert refusal.value.message == (
             f"PB_API_HOST='127.0.0.1' PB_API_PORT={port}: cannot listen there "
             "(Address already in use); stop what has it, or set another"
         )
-        assert threading.active_count() == threads
-        assert open_files() == before
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no..such..host", "a" * 70, "\0"])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from queue import SimpleQueue
@@ -66,18 +64,6 @@ def sampled(user_id: str = "alice") -> UsageSampled:
     """Return an event without a number that is not published yet."""
     usage = Usage(sampled_at=NOW, cpu_percent=1.5, cpu_seconds=2.0, memory_bytes=7_000_000)
     return UsageSampled(at=NOW, user_id=user_id, usage=usage)
-
-
-def open_files() -> set[str]:
-    """Return the open file descriptors of this process and what they are."""
-    gc.collect()
-    found = set()
-    for name in os.listdir("/proc/self/fd"):
-        try:
-            found.add(f"{name} {os.readlink(f'/proc/self/fd/{name}')}")
-        except FileNotFoundError:  # the one that listed them
-            continue
-    return found
 
 
 class Script:

@@ -15,7 +15,8 @@ from bus.errors import BusTimeout, Unavailable
 from bus.hub import Hub, Reply
 from bus.requests import GetHealth, GetInstance
 from tests.bus.conftest import Bus
-from tests.bus.parts import NOW, PATIENCE, Endpoints, Script, instance, open_files
+from tests.bus.parts import NOW, PATIENCE, Endpoints, Script, instance
+from tests.leftovers import open_files
 
 SHORT = 0.05
 HEALTH = HealthAnswer(total_instances=0, running_instances=0, at=NOW)

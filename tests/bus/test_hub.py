@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import socket
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -22,7 +21,8 @@ from bus.errors import InternalError, NoPorts, Unavailable
 from bus.hub import MAX_MESSAGE, Hub, Reply
 from bus.requests import GetHealth, GetInstance, InitInstance, Request, StopInstance
 from tests.bus.conftest import Bus
-from tests.bus.parts import NEVER, NOW, PATIENCE, Endpoints, Script, changed, instance, open_files
+from tests.bus.parts import NEVER, NOW, PATIENCE, Endpoints, Script, changed, instance
+from tests.leftovers import nothing_left
 
 HEALTH = HealthAnswer(total_instances=3, running_instances=2, at=NOW)
 
@@ -247,31 +247,29 @@ def test_a_request_before_the_start_is_answered_after_it(
 
 def test_close_leaves_nothing_behind(short_dir: Path, endpoints: Endpoints) -> None:
     """Threads, files and sockets of a hub that served end with it, and closing again is nothing."""
-    before, threads = open_files(), threading.active_count()
-    hub = Hub(command_endpoint=endpoints.command, event_endpoint=endpoints.event, heartbeat=NEVER)
-    script = Script()
-    hub.start(script)
-    with BusClient(endpoints.command) as client, ThreadPoolExecutor(1) as pool:
-        call = pool.submit(client.ask, GetInstance(user_id="alice"), InstanceAnswer)
-        _, reply = script.held.get(timeout=PATIENCE)
-        hub.close()
-        reply(InstanceAnswer(instance=None))
-        hub.publish(changed())
-        hub.close()
-        client.close()
-        assert isinstance(call.exception(PATIENCE), Unavailable)
-    assert open_files() == before
-    assert threading.active_count() == threads
+    command, event = endpoints
+    with nothing_left():
+        hub = Hub(command_endpoint=command, event_endpoint=event, heartbeat=NEVER)
+        script = Script()
+        hub.start(script)
+        with BusClient(command) as client, ThreadPoolExecutor(1) as pool:
+            call = pool.submit(client.ask, GetInstance(user_id="alice"), InstanceAnswer)
+            _, reply = script.held.get(timeout=PATIENCE)
+            hub.close()
+            reply(InstanceAnswer(instance=None))
+            hub.publish(changed())
+            hub.close()
+            client.close()
+            assert isinstance(call.exception(PATIENCE), Unavailable)
     assert list(short_dir.iterdir()) == []
 
 
 def test_a_hub_that_never_served_closes_as_well(short_dir: Path, endpoints: Endpoints) -> None:
     """A house that fails half-way up gives everything back."""
-    before = open_files()
-    hub = Hub(command_endpoint=endpoints.command, event_endpoint=endpoints.event)
-    hub.close()
-    hub.close()
-    assert open_files() == before
+    with nothing_left():
+        hub = Hub(command_endpoint=endpoints.command, event_endpoint=endpoints.event)
+        hub.close()
+        hub.close()
     assert list(short_dir.iterdir()) == []
 
 
@@ -279,11 +277,10 @@ def test_a_hub_that_cannot_bind_says_so_and_leaves_nothing(
     short_dir: Path, endpoints: Endpoints
 ) -> None:
     """The refusal names the endpoint, and the socket that could be bound is gone again."""
-    before = open_files()
     nowhere = f"ipc://{short_dir}/missing/events.sock"
-    with pytest.raises(Unavailable, match=f"{nowhere}.*: No such file or directory$"):
+    refused = pytest.raises(Unavailable, match=f"{nowhere}.*: No such file or directory$")
+    with nothing_left(), refused:
         Hub(command_endpoint=endpoints.command, event_endpoint=nowhere)
-    assert open_files() == before
     assert list(short_dir.iterdir()) == []
 
 

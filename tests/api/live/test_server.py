@@ -14,16 +14,14 @@ from bus.client import BusClient
 from bus.errors import SettingsError
 from bus.settings import Settings
 from tests.api.live.conftest import Live
-from tests.bus.parts import PATIENCE, open_files
+from tests.bus.parts import PATIENCE
+from tests.leftovers import nothing_left
 
 
 def test_a_server_that_never_served_closes_as_well(bus: BusClient, settings: Settings) -> None:
     """A house that fails half-way up gives its port and threads back."""
-    before, threads = open_files(), threading.active_count()
-    server = LiveServer(bus, settings, port=0)
-    server.close()
-    assert threading.active_count() == threads
-    assert open_files() == before
+    with nothing_left():
+        LiveServer(bus, settings, port=0).close()
 
 
 def test_closing_ends_the_threads_and_frees_the_port(live: Live) -> None:
