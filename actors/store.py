@@ -286,6 +286,10 @@ class Store:
             rows = [self._records[user_id] for user_id in self._user_ids]
         return rows if status is None else [row for row in rows if row.status is status]
 
+    def has_claimed(self, incarnation: int) -> bool:
+        """Whether somebody was claimed under that membership."""
+        return any(record.incarnation == incarnation for record in self.records())
+
     def close(self) -> None:
         """Write what is owed, if that is possible now, and close the database."""
         with contextlib.suppress(InstanceIOError):

@@ -2,6 +2,9 @@
 
 Read from memory by everybody. A watch may end, or die in silence with the member it listens to, so
 it is begun anew after a while without news, and everything is read again now and then.
+
+So it is when etcd was put back to a copy, where the revisions are lower than what was heard: what
+is kept counts for nothing then, and a watch would be silent until they have caught up.
 """
 
 from __future__ import annotations
@@ -52,6 +55,7 @@ class Atlas:
         self._grace = grace
         self._now = now
         self._gone: Callable[[int], None] = lambda revision: None
+        self._undone: Callable[[], None] = lambda: None
         self._lock = threading.Lock()
         self._hosts: dict[str, SeenHost] = {}
         self._places: dict[str, SeenPlace] = {}
@@ -60,6 +64,14 @@ class Atlas:
         self._listeners: list[Callable[[], None]] = []
         self._warnings: list[str] = []
         self._revision = 0
+        """From there on it is watched."""
+        self._heard = 0
+        """The latest revision that anybody here was told of."""
+        self.put_back = False
+        """Whether etcd was put back to a copy, since this manager began."""
+        self._stale = threading.Event()
+        """Everything is to be read again."""
+        self._stale.set()
         self._loaded = threading.Event()
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="atlas")
@@ -100,12 +112,12 @@ class Atlas:
         """See :class:`Directory`."""
         self._listeners.append(changed)
 
-    def mind(self, gone: Callable[[int], None]) -> None:
+    def mind(self, gone: Callable[[int], None], undone: Callable[[], None] = lambda: None) -> None:
         """Have ``gone`` called with a revision at which this host itself was not there.
 
-        On whatever thread it was seen by.
+        And ``undone`` when etcd was put back to a copy. On whatever thread it was seen by.
         """
-        self._gone = gone
+        self._gone, self._undone = gone, undone
 
     def read(self, user_id: str) -> Place | None:
         """See :class:`Directory`."""
@@ -139,14 +151,40 @@ class Atlas:
             former = self._places.get(user_id)
             if former is None or former.revision < seen.revision:
                 self._places[user_id] = seen
+            self._heard = max(self._heard, seen.revision)
             if former is None:
                 self._hashed.add(user_id)
 
+    def look(self) -> None:
+        """Know for sure who is there, as it is; raises :class:`Unreachable`.
+
+        What is answered is no earlier than what was heard before, unless etcd was put back.
+        """
+        heard = self._heard
+        present = self._coordination.hosts()
+        if present.revision < heard:
+            self._loaded.clear()
+            self._stale.set()
+            self._begin_anew(present.revision)
+        self.learn_hosts(present)
+
+    def reload(self) -> None:
+        """Read everything again, as soon as it can be had."""
+        self._stale.set()
+
+    def _begin_anew(self, revision: int) -> None:
+        """Etcd was put back to a copy, and is at that revision: what was heard is of no use."""
+        log.error("etcd was put back to a copy: it is at revision %d now", revision)
+        with self._lock:
+            self._heard, self.put_back = revision, True
+        self._undone()
+
     def learn_hosts(self, present: Presence) -> None:
-        """Know for sure who is there."""
+        """Know who is there."""
         with self._lock:
             changed = present.hosts != self._hosts
             self._set_hosts(present.hosts)
+            self._heard = max(self._heard, present.revision)
         self._mind(present.hosts.get(self.host), present.revision)
         if changed:
             self._notify()
@@ -160,24 +198,31 @@ class Atlas:
         self._missed = {host: at for host, at in self._missed.items() if host not in hosts}
 
     def _run(self) -> None:
-        loaded_at = -RELOAD
+        loaded_at = 0.0
         while not self._closed.is_set():
             try:
-                if boottime() - loaded_at >= RELOAD:
-                    began = boottime()
-                    self.know(self._coordination.view())
-                    loaded_at = began
-                    self._heed(self._coordination.warnings())
-                self._coordination.watch(self._revision, self._hear, SILENCE)
+                if self._stale.is_set() or boottime() - loaded_at >= RELOAD:
+                    self._stale.clear()
+                    loaded_at = self._load(boottime())
+                self._coordination.watch(self._revision, self._follow, SILENCE)
             except Compacted:
-                loaded_at = -RELOAD
+                self._stale.set()
             except Unreachable as error:
                 log.debug("watch: %s", error)
                 self._closed.wait(RESPITE)
             except Exception:
                 log.exception("atlas: a bug")
-                loaded_at = -RELOAD
+                self._stale.set()
                 self._closed.wait(RESPITE)
+
+    def _load(self, began: float) -> float:
+        try:
+            self.know(self._coordination.view())
+        except BaseException:
+            self._stale.set()
+            raise
+        self._heed(self._coordination.warnings())
+        return began
 
     def _heed(self, warnings: list[str]) -> None:
         for warning in warnings:
@@ -187,22 +232,40 @@ class Atlas:
 
     def know(self, view: View) -> None:
         """Know everything, but for what was heard after that moment."""
+        undone = self._is_undone(view)
+        if undone and self._loaded.is_set():  # nobody has seen it before
+            self._begin_anew(view.revision)
         with self._lock:
             self._set_hosts(view.hosts)
-            newer = {
-                user: seen for user, seen in self._places.items() if seen.revision > view.revision
-            }
+            kept = {} if undone else self._places
+            newer = {user: seen for user, seen in kept.items() if seen.revision > view.revision}
             for user in view.places.keys() - self._places.keys():
                 self._hashed.add(user)
             self._places = {**view.places, **newer}
             self._revision = view.revision
+            self._heard = max(self._heard, view.revision)
         self._mind(view.hosts.get(self.host), view.revision)
         self._loaded.set()
         self._notify()
 
+    def _is_undone(self, view: View) -> bool:
+        """Whether something was heard that should have happened by then, and has not."""
+        with self._lock:
+            return view.revision < self._revision or any(
+                seen.revision < self._places[user].revision <= view.revision
+                for user, seen in view.places.items()
+                if user in self._places
+            )
+
+    def _follow(self, change: Change) -> None:
+        if self._stale.is_set():
+            raise Compacted("everything is to be read again")
+        self._hear(change)
+
     def _hear(self, change: Change) -> None:
         with self._lock:
             self._revision = max(self._revision, change.revision)
+            self._heard = max(self._heard, change.revision)
             if isinstance(change.seen, SeenHost):
                 self._set_hosts({**self._hosts, change.name: change.seen})
             elif change.seen is None:

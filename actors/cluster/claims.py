@@ -23,6 +23,7 @@ from actors.cluster.atlas import Atlas
 from actors.cluster.coordination import Membership, SeenPlace
 from actors.cluster.directory import Place, State
 from actors.cluster.hands import Hands
+from actors.cluster.lookout import Lookout, check_known
 from actors.cluster.luggage import Luggage
 from actors.cluster.names import check_departed
 from actors.cluster.places import Places
@@ -36,6 +37,7 @@ from actors.cluster.placing import (
     mirrored,
     order_of,
     ours,
+    told_epoch,
 )
 from actors.cluster.supplies import Supplies
 from actors.data.orders import TakeUser
@@ -69,6 +71,7 @@ class Claims:
         self._replicas = replicas
         self._supplies = supplies
         self._luggage = luggage
+        self._lookout = Lookout(replicas, atlas)
         self._address = address
 
     def acquire(self, user_id: str, hands: Hands, *, new: bool = False) -> bool:
@@ -83,7 +86,7 @@ class Claims:
         late = seen is not None and record is not None and is_late(seen.place, member, record)
         if seen is None or is_free(seen.place, member) or late:
             if record is not None and record.incarnation is not None:
-                self._check_known(user_id, seen)
+                check_known(seen, record)
                 hands.let_go(user_id, "It was purged on another host")
                 record = None
             if record is None and not new:
@@ -94,7 +97,9 @@ class Claims:
             return True
         if record is not None:
             self._check_told(seen.place, record)
-        if not self._may_claim(seen.place, member):
+        if not self._may_claim(seen.place, member) and not self._lookout.is_undone(
+            user_id, seen.place, self._told(record)
+        ):
             if record is not None and seen.place.host != "":
                 self._check_had(seen, member, record)
                 hands.let_go(user_id, f"It is on host {seen.place.host} now")
@@ -244,18 +249,9 @@ class Claims:
     def _is_newest(self, place: Place, member: Membership, record: Record) -> bool:
         return is_newest(place, member, record, whole=self._supplies.has_local(record.user_id))
 
-    def _check_known(self, user_id: str, seen: SeenPlace | None) -> None:
-        """Raise :class:`Conflict` when etcd has forgotten somebody who was claimed from it.
-
-        It never does: a purge leaves a place. So this is another etcd, or an empty one.
-        """
-        if seen is None:
-            why = (
-                f"etcd knows nothing of {user_id}, whose data are on this host: restore etcd's"
-                " copy, or set PB_CLUSTER_NAME to what it was. The data are kept as they are"
-            )
-            log.error(why)
-            raise Conflict(why)
+    def _told(self, record: Record | None) -> int:
+        whole = record is not None and self._supplies.has_local(record.user_id)
+        return told_epoch(record, whole=whole)
 
     def _change(self, user_id: str, change: Callable[[Place], Place]) -> Place:
         """Change the place of one of ours, whatever else is told of it at the same time."""
@@ -280,6 +276,7 @@ class Claims:
         epoch = max(
             1 if record is None else record.epoch, 0 if seen is None else seen.place.epoch + 1
         )
+        epoch = self._lookout.first_free(user_id, epoch, record)
         place = Place(
             host=member.host,
             incarnation=member.incarnation,
@@ -304,9 +301,10 @@ class Claims:
         member: Membership,
         hands: Hands,
     ) -> None:
-        former = seen.place
+        local = record is not None and self._is_newest(seen.place, member, record)
+        former = self._lookout.caught_up(user_id, seen.place, self._told(record), sure=not local)
         local = record is not None and self._is_newest(former, member, record)
-        handed = former.host == "" and not local
+        handed = former.digest is not None and not local
         draft = self._supplies.received(user_id, seen, member) if handed else None
         resume = local and former.state is State.MOVING and former.wanted
         place = claimed_by(former, member)

@@ -95,7 +95,7 @@ class Cluster:
             self._closing.callback(group.close)
         kill_files = [*confinement.kill_files, *([group.kill_file] if group else [])]
         self._keeper = self._make_keeper(settings, home, fence, kill_files)
-        self._atlas.mind(self._keeper.gone_at)
+        self._atlas.mind(self._keeper.gone_at, self._keeper.undone)
         self.tenancy = Tenancy(home, group, fence, self._claims, self._names, self._jobs)
 
     def _make_claims(self, address: str) -> Claims:
@@ -118,11 +118,12 @@ class Cluster:
             self._coordination,
             fence,
             watchman,
-            Told(joined=lambda member: self._look(), lost=self._look),
+            Told(joined=lambda member: self._look(), lost=self._lost),
             name=settings.cluster_host,
             entry=self._entry,
             ttl=settings.cluster_ttl,
             margin=settings.cluster_margin,
+            had=self._store.has_claimed,
         )
 
     @property
@@ -137,7 +138,6 @@ class Cluster:
         """
         self._steward = Steward(
             services,
-            self._coordination,
             self._atlas,
             self._claims,
             self._names,
@@ -163,7 +163,7 @@ class Cluster:
     def _drain(self, draining: bool) -> None:
         self._entry = msgspec.structs.replace(self._entry, draining=draining)
         self._keeper.tell(self._entry)
-        self._atlas.learn_hosts(self._coordination.hosts())
+        self._atlas.look()
 
     def close(self) -> None:
         """End; nothing of ours runs any more. The membership ends by itself, if nobody comes back.
@@ -221,6 +221,11 @@ class Cluster:
         """Tell the other hosts what they must know of ours."""
         if self._admission is not None:
             self._admission.hear(event)
+
+    def _lost(self) -> None:
+        """Etcd may have been away, and have come back as it was long ago."""
+        self._atlas.reload()
+        self._look()
 
     def _look(self) -> None:
         """The membership has changed. What has ended, the actors learn from their processes."""

@@ -75,8 +75,10 @@ class Keeper:
         entry: Host,
         ttl: int,
         margin: float,
+        had: Callable[[int], bool] = lambda incarnation: False,
         now: Callable[[], float] = boottime,
     ) -> None:
+        """``had`` says whether somebody here is on record as claimed under an incarnation."""
         self._coordination = coordination
         self._fence = fence
         self._watchman = watchman
@@ -84,10 +86,12 @@ class Keeper:
         self._name = name
         self._entry = entry
         self._ttl, self._allowed = ttl, ttl - margin
+        self._had = had
         self._now = now
         self._member: Membership | None = None
         self._until = 0.0
         self._gone_at = 0
+        self._former: set[int] = set()
         self._problem = ""
         self._lock = threading.Lock()
         """Held to change what holds, and what guard and fence are told of that."""
@@ -124,10 +128,25 @@ class Keeper:
                 return
             if self._now() < self._until:
                 log.error("etcd has ended the membership, which was proven in time: see %s", ISSUE)
-            self._until = 0.0
-            self._fence.shut()
-            self._watchman.sweep(0.0)
+            self._end()
         self._hurry.set()
+
+    def undone(self) -> None:
+        """Etcd was put back to a copy, which may know our key and not whom others have claimed.
+
+        From any thread. Nothing of ours runs on because of that: we join anew.
+        """
+        with self._lock:
+            if self._member is None:
+                return
+            self._end()
+        self._hurry.set()
+
+    def _end(self) -> None:
+        """Have nobody of ours be started, and the guard told to kill."""
+        self._until = 0.0
+        self._fence.shut()
+        self._watchman.sweep(0.0)
 
     def _is_there(self, member: Membership) -> bool:
         """Whether nobody has seen that it is not."""
@@ -176,8 +195,8 @@ class Keeper:
             self._complain(f"this host cannot join: {error}")
             return self._ttl / HURRY
         until = sent + self._allowed
-        if self._now() >= until:
-            log.warning("joining took too long to be of use: once more")
+        if self._now() >= until or self._is_known(member):
+            log.warning("the membership is of no use, by its number or its age: once more")
             return 0.0
         self._watchman.until(until, patience=SWEEP)
         with self._lock:
@@ -189,6 +208,16 @@ class Keeper:
         log.info("joined as %s, incarnation %d", self._name, member.incarnation)
         self._told.joined(member)
         return self._ttl / RENEWALS
+
+    def _is_known(self, member: Membership) -> bool:
+        """Whether this host was there by that incarnation before etcd was put back to a copy.
+
+        Somebody may be on record, or started, as one who was claimed under it.
+        """
+        if member.incarnation not in self._former and not self._had(member.incarnation):
+            self._former.add(member.incarnation)
+            return False
+        return True
 
     def _renew(self, member: Membership) -> float:
         sent = self._now()

@@ -62,6 +62,23 @@ def claimed_by(former: Place, member: Membership) -> Place:
     )
 
 
+def caught_up(former: Place, epoch: int, *, durable: int) -> Place:
+    """Return the place of somebody of whom etcd does not know the last epoch: it is nobody's."""
+    return msgspec.structs.replace(
+        former,
+        host="",
+        epoch=epoch,
+        durable=durable,
+        base=None,
+        state=State.RESTORING if former.state is State.MOVING else former.state,
+        target=None,
+        source=None,
+        digest=None,
+        problem=None,
+        expected=None,
+    )
+
+
 def expecting(member: Membership, epoch: int, what: str) -> Place:
     """Return the place of a name that this host has data for, but not yet."""
     return Place(
@@ -124,8 +141,20 @@ def is_newest(place: Place, member: Membership, record: Record, *, whole: bool) 
         unseen = place.host == member.host or place.base == place.born  # by those who came after
         return unseen and record.identity == place.identity
     if record.epoch == place.epoch:
+        if place.host not in ("", member.host):  # it was claimed twice: etcd was put back
+            return False
         return place.problem is None or whole
     return whole and place.base is not None and place.base <= record.epoch < place.epoch
+
+
+def told_epoch(record: Record | None, *, whole: bool) -> int:
+    """Return the epoch of the data that lie here, and were told to the hosts; 0: there are none.
+
+    ``whole``: there is a database.
+    """
+    if record is None or record.incarnation is None:
+        return 0
+    return record.epoch if whole or record.identity is None else 0
 
 
 def may_ask_back(place: Place, record: Record) -> bool:

@@ -15,7 +15,7 @@ from datetime import timedelta
 from actors.cluster.arrivals import Arrivals
 from actors.cluster.atlas import Atlas
 from actors.cluster.claims import Claims
-from actors.cluster.coordination import Coordination, Membership
+from actors.cluster.coordination import Membership
 from actors.cluster.directory import Place, State
 from actors.cluster.duties import Duties
 from actors.cluster.gateway import Unreachable
@@ -55,7 +55,6 @@ class Steward:
     def __init__(
         self,
         services: Services,
-        coordination: Coordination,
         atlas: Atlas,
         claims: Claims,
         names: Names,
@@ -65,7 +64,6 @@ class Steward:
     ) -> None:
         """``recover`` has the actors begin; called once the users that are here are claimed."""
         self._services = services
-        self._coordination = coordination
         self._atlas = atlas
         self._claims = claims
         self._names = names
@@ -191,7 +189,7 @@ class Steward:
         member = self._member()
         if member is None or not self._atlas.wait_loaded(0) or self._closed:
             return
-        self._atlas.learn_hosts(self._coordination.hosts())
+        self._atlas.look()
         if member.incarnation != self._settled_for:
             self._settle(member)
         self._clear_up()

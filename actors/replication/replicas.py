@@ -35,6 +35,7 @@ class Replicas:
         self._settings = settings
         self._layout = layout
         self._place: Place | None = None
+        self._at_a_glance: Place | None = None
 
     def state(self, user_id: str) -> LocalState:
         """What is remembered beside the user's data."""
@@ -91,6 +92,17 @@ class Replicas:
             return False
         user = directory_name(record.user_id)
         return self._opened().has_change(user, generation.name, last)
+
+    def generations(self, user_id: str) -> dict[str, datetime]:
+        """When each generation of the user's began, whoever wrote it, by name.
+
+        Not in an actor. Raises :class:`BackupError`, soon, when the place does not answer.
+        """
+        from actors.replication.place import GLANCE, Place
+
+        if self._at_a_glance is None:
+            self._at_a_glance = Place(self._settings, patience=GLANCE)
+        return self._at_a_glance.generations(directory_name(user_id))
 
     def replaced(self, user_id: str) -> bool:
         """Whether another file has taken the place of the database that is copied.

@@ -44,7 +44,6 @@ class Bench:
         house.reopen()
         self.steward = Steward(
             house.services,
-            self.paper,
             self.atlas,
             self.claims,
             desk.names,

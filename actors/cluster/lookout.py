@@ -1,0 +1,136 @@
+"""Lookout: which epochs of a user there have been, whatever etcd knows of them.
+
+An etcd that was put back to a copy knows older epochs than there were. But whoever had a user since
+then has its own epoch on record, and in the replica before anything was acknowledged under it. So
+whoever makes or claims a place looks there first. No epoch is used twice, and none is restored that
+is older than the last.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+
+from actors.clock import boottime
+from actors.cluster.atlas import Atlas
+from actors.cluster.coordination import SeenPlace
+from actors.cluster.directory import Place
+from actors.cluster.placing import caught_up
+from actors.records import Record
+from actors.replication.generation import epoch_of
+from actors.replication.replicas import Replicas
+from bus.errors import BackupError, Conflict, Unavailable
+
+WAIT = 30.0
+"""Seconds in which a host may come that has newer data than the replica: it may be starting."""
+SILENCE = 60.0
+"""Seconds in which a place of replicas that did not answer is not asked without need."""
+RETRY = 5
+"""Seconds after which it is worth another try."""
+
+log = logging.getLogger(__name__)
+
+
+def check_known(seen: SeenPlace | None, record: Record) -> None:
+    """Raise :class:`Conflict` when etcd has forgotten somebody who was claimed from it.
+
+    It never does: a purge leaves a place. So this is another etcd, or a copy of before.
+    """
+    if seen is None or seen.place.epoch < record.epoch:
+        why = (
+            f"etcd knows nothing of {record.user_id}, whose data are on this host: restore etcd's"
+            " copy, or set PB_CLUSTER_NAME to what it was. The data are kept as they are"
+        )
+        log.error(why)
+        raise Conflict(why)
+
+
+class Lookout:
+    """Used from threads that may wait."""
+
+    def __init__(
+        self, replicas: Replicas, atlas: Atlas, now: Callable[[], float] = boottime
+    ) -> None:
+        self._replicas = replicas
+        self._atlas = atlas
+        self._now = now
+        self._silent_until = 0.0
+        self._waiting: dict[str, float] = {}
+
+    def caught_up(self, user_id: str, place: Place, told: int, *, sure: bool) -> Place:
+        """Return the place of somebody who is to be claimed, as it would be without the copy.
+
+        ``told`` is the epoch of the data that lie here, and were told to the hosts; 0: there are
+        none. Not ``sure``: who has the newest data here goes on where the replica is silent. Raises
+        :class:`Unavailable`: it is silent, or another host has newer data than the replica.
+        """
+        sure = sure or told > place.epoch or self._atlas.put_back
+        last = self._last(user_id, place.created_at, sure=sure)
+        if max(last, told) <= place.epoch:
+            self._waiting.pop(user_id, None)
+            return place
+        if last > told:
+            self._wait(user_id, last)
+        why = "%s: etcd, which was put back to a copy, knows epoch %d; the last was %d"
+        log.error(why, user_id, place.epoch, max(last, told))
+        durable = last if last > place.epoch else place.durable
+        return caught_up(place, max(last, told), durable=durable)
+
+    def is_undone(self, user_id: str, place: Place, told: int) -> bool:
+        """Whether it was here, in the epoch ``told``, after it was where the place says.
+
+        Raises :class:`Conflict` unless the owner by the copy has joined anew, and not claimed it
+        since: it may run there.
+        """
+        twice = told == place.epoch and place.host != ""
+        if told <= place.epoch and not twice:
+            return False
+        self._atlas.look()
+        is_there = self._atlas.incarnation(place.host) not in (None, place.incarnation)
+        if place.host != "" and (twice or not is_there):
+            raise Conflict(
+                f"etcd was put back to a copy, and {user_id} is on {place.host} since: the data on"
+                f" this host, of epoch {told}, may be newer, and are kept as they are"
+            )
+        return True
+
+    def first_free(self, user_id: str, epoch: int, record: Record | None) -> int:
+        """Return the epoch that somebody begins with who is not known: that one, or a later one.
+
+        ``record`` is that of data which lie here and were never told. Raises :class:`Conflict` for
+        somebody whom etcd has forgotten, and :class:`Unavailable`.
+        """
+        last = self._last(user_id, None, sure=record is None)
+        if last < epoch or (record is not None and last == record.epoch):
+            return epoch
+        if record is None and self._atlas.put_back:
+            raise Conflict(
+                f"etcd was put back to a copy, which knows nothing of {user_id}; but there is a"
+                " replica. If nobody is to have it any more, remove it to begin anew"
+            )
+        return last + 1
+
+    def _last(self, user_id: str, since: datetime | None, *, sure: bool) -> int:
+        """Return the last epoch that has a replica; what began before ``since`` was another's."""
+        if not sure and self._now() < self._silent_until:
+            return 0
+        try:
+            found = self._replicas.generations(user_id)
+        except BackupError as error:
+            self._silent_until = self._now() + SILENCE
+            if sure:
+                raise Unavailable(error.message, retry_after=RETRY) from error
+            log.warning("%s: claimed without a look: %s", user_id, error.message)
+            return 0
+        counting = (name for name, at in found.items() if since is None or at >= since)
+        return max(map(epoch_of, counting), default=0)
+
+    def _wait(self, user_id: str, last: int) -> None:
+        now = self._now()
+        if now < self._waiting.setdefault(user_id, now) + WAIT:
+            raise Unavailable(
+                f"etcd was put back to a copy: the host that had {user_id} since, up to epoch"
+                f" {last}, may come back with it",
+                retry_after=1,
+            )
