@@ -23,6 +23,7 @@ from actors.cluster.atlas import Atlas
 from actors.cluster.coordination import Membership, SeenPlace
 from actors.cluster.directory import Place, State
 from actors.cluster.hands import Hands
+from actors.cluster.jobs import Later, at_once
 from actors.cluster.lookout import Lookout, check_known
 from actors.cluster.luggage import Luggage
 from actors.cluster.names import check_departed
@@ -74,11 +75,13 @@ class Claims:
         self._lookout = Lookout(replicas, atlas)
         self._address = address
 
-    def acquire(self, user_id: str, hands: Hands, *, new: bool = False) -> bool:
+    def acquire(
+        self, user_id: str, hands: Hands, *, new: bool = False, later: Later = at_once
+    ) -> bool:
         """Have the user here, with data; False: it is not ours to have.
 
         What lies here of a user who is another host's is set aside. ``new``: also when it is
-        nobody's yet.
+        nobody's yet. ``later`` is given what is left to be done, where that waits for the replica.
         """
         check_departed(user_id, self._store)
         member, seen = self._places.member(), self._places.read(user_id)
@@ -110,17 +113,18 @@ class Claims:
             self._supplies.send_back(user_id, seen, member)
             return False
         if record is None or seen.place.problem or not ours(seen.place, member, record):
-            self._claim(user_id, seen, record, member, hands)
+            self._claim(user_id, seen, record, member, hands, later)
         return True
 
     def confirm(self, record: Record, port: int, identity: str | None) -> bool:
         """Tell that it runs here; False: its replica has no base yet, or try again.
 
-        Raises :class:`ProcessError` when the user is not ours any more.
+        Raises :class:`ProcessError` when the user is not ours any more, and :class:`BackupError`
+        when the replica does not answer.
         """
         user_id = record.user_id
         self._check_begun(record)
-        if not self._has_base(record):
+        if not self._replicas.has_base(record):
             return False
         member, seen = self._places.member(), self._places.read(user_id)
         if seen is None or not ours(seen.place, member, record):
@@ -300,31 +304,60 @@ class Claims:
         record: Record | None,
         member: Membership,
         hands: Hands,
+        later: Later,
     ) -> None:
-        local = record is not None and self._is_newest(seen.place, member, record)
-        former = self._lookout.caught_up(user_id, seen.place, self._told(record), sure=not local)
-        local = record is not None and self._is_newest(former, member, record)
-        handed = former.digest is not None and not local
-        draft = self._supplies.received(user_id, seen, member) if handed else None
-        resume = local and former.state is State.MOVING and former.wanted
+        if record is not None:
+            newest = self._is_newest(seen.place, member, record)
+            former = self._caught_up(user_id, seen, record, sure=not newest)
+            if self._is_newest(former, member, record):
+                self._claim_own(seen, former, record, member, hands)
+                return
+        later(lambda: self._claim_others(user_id, seen, record, member, hands))
+
+    def _caught_up(
+        self, user_id: str, seen: SeenPlace, record: Record | None, *, sure: bool
+    ) -> Place:
+        return self._lookout.caught_up(user_id, seen.place, self._told(record), sure=sure)
+
+    def _claim_own(
+        self,
+        seen: SeenPlace,
+        former: Place,
+        record: Record,
+        member: Membership,
+        hands: Hands,
+    ) -> None:
+        """Claim somebody whose newest data lie here."""
+        user_id, resume = record.user_id, former.state is State.MOVING and former.wanted
         place = claimed_by(former, member)
-        if local and record is not None and not resume:
+        if not resume:
             # What could not be told before is told now; but that it is had here, when it is.
             place = msgspec.structs.replace(mirrored(place, record), base=place.base)
-        gone = former.host if former.host not in ("", member.host) else None
-        claimed = self._places.put(user_id, seen, place, member, gone=gone)
-        log.info("%s: claimed, epoch %d, after %s", user_id, place.epoch, former.host or "a move")
-        if local and record is not None:
-            reason, particulars = "It is this host's again", None
-            if record.epoch != former.epoch:  # another host has had it since, without its data
-                particulars = self._luggage.unpack(user_id, place, since=record.epoch + 1)
-            order = order_of(user_id, place, reason, particulars=particulars, resume=resume)
-            self._hand(hands, member, order)
-            self._luggage.pack_if_any(user_id)
-            return
+        self._put_claim(user_id, seen, former, place, member)
+        particulars = None
+        if record.epoch != former.epoch:  # another host has had it since, without its data
+            particulars = self._luggage.unpack(user_id, place, since=record.epoch + 1)
+        reason = "It is this host's again"
+        order = order_of(user_id, place, reason, particulars=particulars, resume=resume)
+        self._hand(hands, member, order)
+        self._luggage.pack_if_any(user_id)
+
+    def _claim_others(
+        self,
+        user_id: str,
+        seen: SeenPlace,
+        record: Record | None,
+        member: Membership,
+        hands: Hands,
+    ) -> None:
+        """Claim somebody whose data come from elsewhere. What lies here is set aside."""
+        former = self._caught_up(user_id, seen, record, sure=True)
+        handed = former.digest is not None
+        draft = self._supplies.received(user_id, seen, member) if handed else None
+        claimed = self._put_claim(user_id, seen, former, claimed_by(former, member), member)
         if record is not None:
             hands.let_go(user_id, "Another host has run it since")
-        reason = f"It has moved to this host, {member.host}"
+        place, reason = claimed.place, f"It has moved to this host, {member.host}"
         if draft is None:
             place, draft = self._supplies.restored(user_id, claimed, member)
             reason = f"It was restored on this host, {member.host}"
@@ -333,6 +366,14 @@ class Claims:
         particulars = self._luggage.unpack(user_id, place)
         order = order_of(user_id, place, reason, draft, particulars=particulars)
         self._hand(hands, member, order)
+
+    def _put_claim(
+        self, user_id: str, seen: SeenPlace, former: Place, place: Place, member: Membership
+    ) -> SeenPlace:
+        gone = former.host if former.host not in ("", member.host) else None
+        claimed = self._places.put(user_id, seen, place, member, gone=gone)
+        log.info("%s: claimed, epoch %d, after %s", user_id, place.epoch, former.host or "a move")
+        return claimed
 
     def _hand(self, hands: Hands, member: Membership, order: TakeUser) -> None:
         """Have it taken, unless the membership has ended under which it was claimed.

@@ -46,7 +46,8 @@ class Duties:
                 log.warning("%s: not yet: %s", what, error)
             else:
                 log.exception("%s: a bug", what)
-            self._jobs.later(pause, lambda: self._do(what, min(2 * pause, LONGEST)))
+            again = min(2 * pause, LONGEST)
+            self._jobs.quick(lambda: self._do(what, again), delay=pause)
             return
         with self._lock:
             done = self._owed[what] is work

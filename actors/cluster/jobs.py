@@ -15,47 +15,72 @@ from bus.errors import InternalError, PblmError, Unavailable
 
 QUICK = 8
 """Threads for what takes milliseconds as long as etcd answers."""
+CLAIMS = 8
+"""Threads for what waits for etcd, and for the actor of a user who is had here."""
+LOOKS = 8
+"""Threads for looks into the replica: a bucket that hangs holds each for seconds."""
 LOOK = 0.25
 """Seconds between two looks whether what is waited for is still wanted."""
 
 log = logging.getLogger(__name__)
 
 
+Work = Callable[[], None]
+Later = Callable[[Work], None]
+"""What is left to be done is given to it."""
+
+
+def at_once(work: Work) -> None:
+    """Do it now."""
+    work()
+
+
 class Jobs:
-    """Two pools: what is quick does not wait behind restores."""
+    """Pools of threads: nobody who waits for etcd alone waits behind who waits for the replica."""
 
     def __init__(self, clock: Clock, restores: int) -> None:
         self._clock = clock
         self._quick = ThreadPoolExecutor(QUICK, thread_name_prefix="cluster")
+        self._claims = ThreadPoolExecutor(CLAIMS, thread_name_prefix="claims")
+        self._looks = ThreadPoolExecutor(LOOKS, thread_name_prefix="looks")
         self._slow = ThreadPoolExecutor(restores, thread_name_prefix="restore")
         self._lock = Lock()
         self._users: set[str] = set()
 
-    def quick(self, work: Callable[[], None]) -> None:
-        """Do it soon."""
-        self._submit(self._quick, work)
+    def quick(self, work: Work, *, delay: float = 0.0) -> None:
+        """Do it soon, or in ``delay`` seconds. It waits for etcd, at the most."""
+        self._after(delay, self._quick, work)
 
-    def later(self, delay: float, work: Callable[[], None]) -> None:
-        """Do it in ``delay`` seconds."""
-        self._clock.call_later(delay, lambda: self.quick(work))
+    def look(self, work: Work, *, delay: float = 0.0) -> None:
+        """Likewise, for what waits for the replica a few seconds, too."""
+        self._after(delay, self._looks, work)
 
-    def slowly(self, work: Callable[[], None]) -> None:
-        """Do it when its turn comes."""
-        self._submit(self._slow, work)
+    def once(self, user_id: str, work: Callable[[], Work | None]) -> bool:
+        """Do it soon, unless something is under way for this user: False.
 
-    def once(self, user_id: str, work: Callable[[], None]) -> bool:
-        """Do it when its turn comes, unless something is under way for this user: False."""
+        What it returns is done in its turn, as a part of it: it may wait for the replica for long.
+        """
         if not self._begin(user_id):
             return False
 
         def alone() -> None:
+            rest = None
             try:
-                work()
+                rest = work()
             finally:
-                self._end(user_id)
+                if rest is None:
+                    self._end(user_id)
+            if rest is not None:
+                self._submit(self._slow, functools.partial(self._finish, user_id, rest))
 
-        self.slowly(alone)
+        self._submit(self._claims, alone)
         return True
+
+    def _finish(self, user_id: str, rest: Work) -> None:
+        try:
+            rest()
+        finally:
+            self._end(user_id)
 
     @contextlib.contextmanager
     def alone(self, user_id: str) -> Iterator[None]:
@@ -79,14 +104,14 @@ class Jobs:
 
     def all(
         self,
-        works: Mapping[str, Callable[[], None]],
+        works: Mapping[str, Callable[[], Work | None]],
         patience: float,
         wanted: Callable[[], bool],
     ) -> None:
-        """Do each, by user, when its turn comes, but for users with whom something is under way.
+        """Do each, by user, as :meth:`once` does, but for users with whom something is under way.
 
-        Returns when all are done, after ``patience`` seconds, or when it is not ``wanted`` any
-        more; what is under way then goes on.
+        Returns when all are done, but for what waits for the replica; after ``patience`` seconds;
+        or when it is not ``wanted`` any more. What is under way then goes on.
         """
         ends = boottime() + patience
         begun = []
@@ -101,10 +126,16 @@ class Jobs:
 
     def close(self) -> None:
         """Begin nothing more; return when what is under way has ended."""
-        self._quick.shutdown(cancel_futures=True)
-        self._slow.shutdown(cancel_futures=True)
+        for pool in (self._quick, self._claims, self._looks, self._slow):
+            pool.shutdown(cancel_futures=True)
 
-    def _submit(self, pool: ThreadPoolExecutor, work: Callable[[], None]) -> None:
+    def _after(self, delay: float, pool: ThreadPoolExecutor, work: Work) -> None:
+        if delay:
+            self._clock.call_later(delay, lambda: self._submit(pool, work))
+        else:
+            self._submit(pool, work)
+
+    def _submit(self, pool: ThreadPoolExecutor, work: Work) -> None:
         def safely() -> None:
             try:
                 work()
@@ -115,9 +146,9 @@ class Jobs:
             pool.submit(safely)
 
 
-def _do(work: Callable[[], None], done: Event) -> None:
+def _do(work: Callable[[], Work | None], done: Event) -> Work | None:
     try:
-        work()
+        return work()
     finally:
         done.set()
 

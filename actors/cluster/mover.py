@@ -68,7 +68,7 @@ class Mover(pykka.ThreadingActor):
             case Asked(request=MoveInstance(user_id=user_id, host=host), reply=reply):
                 self._moves.begin(lambda: reply(self._moves.move(user_id, host)), reply)
             case Asked(request=VerifyReplica(user_id=user_id), reply=reply):
-                self._moves.begin(lambda: reply(self._moves.verify(user_id)), reply)
+                self._moves.begin_drill(lambda: reply(self._moves.verify(user_id)), reply)
             case Asked(request=DrainHost(host=host, off=off), reply=reply):
                 self._moves.begin(lambda: self._empty(host, off, reply), reply)
             case Asked(request=RebalanceHost(host=host), reply=reply):
@@ -107,18 +107,23 @@ class Moves:
         self._halted = threading.Event()
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="mover")
         self._asked = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="moves")
+        self._drills = ThreadPoolExecutor(1, thread_name_prefix="drill")
         atlas.listen(self._notice)
 
     def close(self) -> None:
         """Begin nothing more."""
         self._closed = True
         self._notice()
-        self._pool.shutdown(cancel_futures=True)
-        self._asked.shutdown(cancel_futures=True)
+        for pool in (self._pool, self._asked, self._drills):
+            pool.shutdown(cancel_futures=True)
 
     def begin(self, work: Callable[[], None], reply: Reply) -> None:
         """Do what was asked for when its turn comes."""
         _submit(self._asked, lambda: _answered(work, reply))
+
+    def begin_drill(self, work: Callable[[], None], reply: Reply) -> None:
+        """Likewise, for what may take as long as the replica lets it."""
+        _submit(self._drills, lambda: _answered(work, reply))
 
     def check_here(self, host: str) -> None:
         """Raise :class:`NotFound` unless it is this host."""
@@ -176,6 +181,7 @@ class Moves:
         )
 
     def _hand_over(self, user_id: str, target: str) -> None:
+        self._replicas.check_place()  # who is moved stands still meanwhile
         try:
             moving = self._claims.begin_move(user_id, target)
         except Unreachable:  # it may have come true; nothing was stopped yet

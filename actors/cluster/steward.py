@@ -7,6 +7,7 @@ moments may pick the same user; one of them wins the claim, and the other reads 
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from actors.cluster.directory import Place, State
 from actors.cluster.duties import Duties
 from actors.cluster.gateway import Unreachable
 from actors.cluster.hands import ChangingHands, Hands, end_all
-from actors.cluster.jobs import Jobs, problem_of
+from actors.cluster.jobs import Jobs, Later, Work, problem_of
 from actors.cluster.names import Names
 from actors.cluster.placing import expects, ours
 from actors.cluster.whereabouts import heir
@@ -118,16 +119,17 @@ class Steward:
     def acquire(self, user_id: str, *, new: bool, then: Callable[[PblmError | None], None]) -> None:
         """Have the user here, if it can be, and call ``then``."""
 
-        def work() -> None:
-            then(problem_of(lambda: self._acquire(user_id, new=new)))
+        def acquire(later: Later) -> None:
+            self._acquire(user_id, new=new, later=later)
 
+        work = functools.partial(_have, acquire, then)
         if user_id in self.arrivals:
             then(Conflict(f"The data of another user are on the way to {user_id}"))
         elif not self._jobs.once(user_id, work):
             then(Unavailable(f"{user_id} is being brought to this host", retry_after=1))
 
-    def _acquire(self, user_id: str, *, new: bool) -> None:
-        if not self._claims.acquire(user_id, self._hands, new=new):
+    def _acquire(self, user_id: str, *, new: bool, later: Later) -> None:
+        if not self._claims.acquire(user_id, self._hands, new=new, later=later):
             place = self._atlas.place(user_id)
             where = (place and (place.host or place.target)) or "another host"
             raise Unavailable(f"{user_id} is on {where}", retry_after=1)
@@ -141,7 +143,7 @@ class Steward:
         record = self._services.store.get(user_id)
         if record is not None and record.incarnation is None:  # it is new here: it has no claim
             with self._jobs.alone(user_id):
-                self._claims.acquire(user_id, self._hands)
+                self._claims.acquire(user_id, self._hands, later=_refuse)
         else:
             self._claims.mirror(user_id)
 
@@ -267,16 +269,19 @@ class Steward:
             (each for each in records if each.incarnation != member.incarnation), key=restored
         )
 
-    def _settling(self, record: Record) -> Callable[[], None]:
-        def work() -> None:
-            try:
-                self._claims.acquire(record.user_id, self._hands)
-            except (PblmError, Unreachable) as error:
-                log.warning("%s: not claimed yet: %s", record.user_id, error)
-            if self.ready is not None and self._hands.live:  # the others went on without it
-                self._run_if_wanted(record.user_id)
+    def _settling(self, record: Record) -> Callable[[], Work | None]:
+        user_id = record.user_id
 
-        return work
+        def acquire(later: Later) -> None:
+            self._claims.acquire(user_id, self._hands, later=later)
+
+        def acquired(problem: PblmError | None) -> None:
+            if problem is not None:
+                log.warning("%s: not claimed yet: %s", user_id, problem)
+            if self.ready is not None and self._hands.live:  # the others went on without it
+                self._run_if_wanted(user_id)
+
+        return functools.partial(_have, acquire, acquired)
 
     def _wanting(self, member: Membership) -> Iterator[str]:
         """Yield the users that this host is to take, now."""
@@ -333,6 +338,22 @@ class Steward:
         if record.desired is Desired.RUNNING and place.state is not State.STOPPED:
             request = InitInstance(user_id=user_id, wait=False)
             self._services.ask(request, _tell_refusal)
+
+
+def _have(
+    acquire: Callable[[Later], None], then: Callable[[PblmError | None], None]
+) -> Work | None:
+    """Have a user here, and call ``then``; return what of both waits for the replica."""
+    rest: list[Work] = []
+    problem = problem_of(lambda: acquire(rest.append))
+    if rest:
+        return lambda: then(problem_of(rest[0]))
+    then(problem)
+    return None
+
+
+def _refuse(work: Work) -> None:
+    raise Unavailable("It is to be restored first", retry_after=1)
 
 
 def _tell_refusal(answer: Answer) -> None:

@@ -17,10 +17,12 @@ from actors.isolation.tenants import TenantGroup
 from actors.process import LaunchSpec
 from actors.records import Record
 from bus.causes import Cause
-from bus.errors import PblmError, ProcessError, StartError
+from bus.errors import BackupError, PblmError, ProcessError, StartError
 
 LOOK = 0.1
 """Seconds between two looks whether the replica has its base."""
+AGAIN = 1.0
+"""The same, where the replica or etcd did not answer."""
 PATIENCE = 300.0
 """Seconds that the first copy of a database may take: 1 GiB at 4 MiB/s."""
 
@@ -92,11 +94,13 @@ class Tenancy:
             except StartError as error:
                 done(error)
                 return
+            except (Unreachable, BackupError) as error:
+                log.warning("%s: it cannot be told yet that it runs: %s", record.user_id, error)
+                self._jobs.look(work, delay=AGAIN)
+                return
             except PblmError as error:
                 done(ProcessError(f"Process error: {error.message}", cause=Cause.NOT_OWNER))
                 return
-            except Unreachable:
-                finished = False
             except Exception as bug:
                 log.exception("%s: a bug", record.user_id)
                 done(ProcessError(f"Process error: by a bug: {bug!r}", cause=Cause.NOT_OWNER))
@@ -104,6 +108,6 @@ class Tenancy:
             if finished:
                 done(None)
             else:
-                self._jobs.later(LOOK, work)
+                self._jobs.look(work, delay=LOOK)
 
-        self._jobs.quick(work)
+        self._jobs.look(work)

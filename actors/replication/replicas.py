@@ -34,8 +34,9 @@ class Replicas:
     def __init__(self, settings: Settings, layout: Layout) -> None:
         self._settings = settings
         self._layout = layout
-        self._place: Place | None = None
-        self._at_a_glance: Place | None = None
+        self._places: dict[str, Place] = {}
+        self._based: dict[str, str] = {}
+        """Of each user, the last generation whose base was seen to be there."""
 
     def state(self, user_id: str) -> LocalState:
         """What is remembered beside the user's data."""
@@ -72,37 +73,38 @@ class Replicas:
     def has_base(self, record: Record) -> bool:
         """Whether a copy of the whole database has arrived where this epoch's replica goes to.
 
-        Whatever is there is that: Litestream sends it first, at once or not at all. Not in an
-        actor. Raises :class:`BackupError`.
+        Whatever is there is that: Litestream sends it first, at once or not at all. What was seen
+        once is not looked for again. Not in an actor. Raises :class:`BackupError`, soon.
         """
-        generation = self.state(record.user_id).current()
+        user_id = record.user_id
+        generation = self.state(user_id).current()
         if generation is None or generation.epoch != record.epoch:
             return False
-        user = directory_name(record.user_id)
-        return self._opened().written_at(user, generation.name) is not None
+        if self._based.get(user_id) == generation.name:
+            return True
+        found = self._glance.written_at(directory_name(user_id), generation.name) is not None
+        if found:
+            self._based[user_id] = generation.name
+        return found
 
     def is_complete(self, record: Record) -> bool:
         """Whether the last change that was copied here has arrived where the replica is.
 
-        Its process has ended. Not in an actor. Raises :class:`BackupError`.
+        Its process has ended. Not in an actor. Raises :class:`BackupError`, soon.
         """
         state = self.state(record.user_id)
         generation, last = state.current(), state.last_change()
         if generation is None or last is None:
             return False
         user = directory_name(record.user_id)
-        return self._opened().has_change(user, generation.name, last)
+        return self._glance.has_change(user, generation.name, last)
 
     def generations(self, user_id: str) -> dict[str, datetime]:
         """When each generation of the user's began, whoever wrote it, by name.
 
         Not in an actor. Raises :class:`BackupError`, soon, when the place does not answer.
         """
-        from actors.replication.place import GLANCE, Place
-
-        if self._at_a_glance is None:
-            self._at_a_glance = Place(self._settings, patience=GLANCE)
-        return self._at_a_glance.generations(directory_name(user_id))
+        return self._glance.generations(directory_name(user_id))
 
     def replaced(self, user_id: str) -> bool:
         """Whether another file has taken the place of the database that is copied.
@@ -127,12 +129,23 @@ class Replicas:
         """
         Rewind(self._settings, self._layout, self._opened()).take_out(user_id, at, target)
 
-    def _opened(self) -> Place:
-        from actors.replication.place import Place  # obstore is there where it is wanted only
+    def check_place(self) -> None:
+        """Raise :class:`BackupError`, soon, when the place of the replicas does not answer."""
+        self._glance.has_change("nobody", "none", "nothing")
 
-        if self._place is None:
-            self._place = Place(self._settings)
-        return self._place
+    @property
+    def _glance(self) -> Place:
+        from actors.replication.place import GLANCE  # obstore is there where it is wanted only
+
+        return self._opened(GLANCE)
+
+    def _opened(self, patience: str | None = None) -> Place:
+        from actors.replication.place import PATIENCE, Place
+
+        wanted = patience or PATIENCE
+        if wanted not in self._places:
+            self._places[wanted] = Place(self._settings, patience=wanted)
+        return self._places[wanted]
 
     def _continued(self, state: LocalState, record: Record, found: int | None) -> Generation:
         assert self._settings.replica_url is not None
