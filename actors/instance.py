@@ -247,10 +247,13 @@ class InstanceActor(PooledActor):
 
     def _stop_instance(self, reason: str, reply: Reply) -> None:
         self._check_known()
+        changed = self._keeper.record.desired is not Desired.STOPPED
         self._keeper.want(Desired.STOPPED)
         self._waiters.stopped.append(reply)
         match self._keeper.status:
             case Status.STOPPED:
+                if changed and self._services.tenancy is not None:
+                    self._services.tenancy.mirror(self._user_id)  # no change of status tells it
                 self._waiters.answer(self._waiters.stopped)
             case Status.STOPPING:
                 pass  # answered with the others when the process is gone

@@ -145,6 +145,7 @@ class Cluster:
             lambda: self._keeper.member,
             recover,
         )
+        self.tenancy.listen(self._steward.mirror)
         self._admission = Admission(self._store, self._atlas, self._steward, self.member)
         moves = Moves(
             services,

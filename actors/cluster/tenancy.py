@@ -49,6 +49,15 @@ class Tenancy:
         self._claims = claims
         self._names = names
         self._jobs = jobs
+        self._mirror: Callable[[str], None] = lambda user_id: None
+
+    def listen(self, mirror: Callable[[str], None]) -> None:
+        """Have ``mirror`` called with a user of whom the other hosts must know something."""
+        self._mirror = mirror
+
+    def mirror(self, user_id: str) -> None:
+        """Have the other hosts know what is on record of the user; no event tells of it."""
+        self._mirror(user_id)
 
     def wrap(self, spec: LaunchSpec) -> LaunchSpec:
         """Return the command by which the guard knows its process, and all of its children."""

@@ -51,6 +51,7 @@ class Bench:
             lambda: desk.member,
             house.recover,
         )
+        house.tenancy.listen(self.steward.mirror)
         self.admission = Admission(
             house.store, self.atlas, self.steward, lambda: desk.places.member()
         )

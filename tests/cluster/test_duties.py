@@ -14,6 +14,7 @@ from actors.cluster.duties import FIRST, LONGEST, Duties
 from actors.cluster.gateway import Unreachable
 from actors.cluster.jobs import Jobs
 from bus.errors import InternalError
+from bus.requests import StopInstance
 from bus.states import Desired, Status
 from tests.actors.test_store import record
 from tests.cluster.bench import Bench, bench_of
@@ -103,6 +104,16 @@ def test_what_could_not_be_told_is_told_at_the_next_join(desk: Desk) -> None:
     assert desk.claims.acquire("alice", desk.hands)
     told = desk.paper.places["alice"].place
     assert (told.incarnation, told.state, told.wanted) == (ME.incarnation, State.STOPPED, False)
+
+
+def test_that_somebody_is_not_to_run_is_told_who_stood_still(bench: Bench) -> None:
+    """Nothing happens to it here, and nobody else starts it when this host is lost."""
+    bench.join()
+    assert bench.acquire("alice", new=True) is None
+    assert bench.place("alice").wanted
+    assert bench.ask(StopInstance(user_id="alice")).instance().status is Status.STOPPED
+    eventually(lambda: not bench.place("alice").wanted, "it is told")
+    assert bench.place("alice").state is State.STOPPED
 
 
 def test_a_bug_in_a_claim_is_answered(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
