@@ -141,8 +141,14 @@ def take_in(order: TakeUser, services: Services) -> InstanceAnswer:
 
 
 def take_over(order: TakeUser | Disown, keeper: StatusKeeper, services: Services) -> None:
-    """Write down whose the data of somebody who is known here are. Strict."""
+    """Write down whose the data of somebody who is known here are. Strict.
+
+    Raises :class:`Conflict` where data were brought for it: nobody knew of those that are here.
+    """
     match order:
+        case TakeUser(draft=str()):
+            why = "whose data were brought, has come to have some here in the meantime"
+            raise Conflict(f"{order.user_id}, {why}: these are kept as they are")
         case Disown():
             keeper.note_strictly(incarnation=NOBODY)
         case TakeUser(epoch=epoch, incarnation=incarnation):

@@ -17,6 +17,7 @@ from actors.cluster.mover import Moves
 from actors.cluster.recovery import Recovery
 from actors.data.orders import TakeUser
 from actors.replication.place import Place as ReplicaPlace
+from bus.errors import Conflict
 from bus.states import Status
 from tests.actors.test_store import record
 from tests.cluster.bench import Bench, bench_of
@@ -77,6 +78,22 @@ def test_who_was_to_run_before_a_failed_move_is_on_record_so(desk: Desk) -> None
     assert desk.claims.stay("alice", "h2", desk.hands, resume=True)
     assert desk.hands.taken[-1].resume
     assert desk.paper.places["alice"].place.state is State.RESTORING
+
+
+@pytest.mark.parametrize("early", [False, True])
+def test_what_was_brought_for_somebody_who_is_here_by_now_is_refused(
+    bench: Bench, *, early: bool
+) -> None:
+    """It was dropped without a word, and what is here was taken for it, under the new epoch."""
+    bench.run("alice")
+    before = bench.house.record("alice")
+    brought = TakeUser(
+        user_id="alice", epoch=2, incarnation=ME.incarnation, reason="restored", draft="/nowhere"
+    )
+    hands = EarlyHands(bench.house.services) if early else bench.steward.hands
+    with pytest.raises(Conflict, match="kept as they are"):
+        hands.take(brought)
+    assert bench.house.record("alice") == before
 
 
 def test_a_deleted_user_who_is_claimed_is_one_at_once(bench: Bench) -> None:
