@@ -12,6 +12,7 @@ import msgspec
 from actors.data import belongings
 from actors.data.orders import LetUserGo
 from actors.data.standstill import stand_still
+from actors.data.swap import telling
 from actors.facts import PurgeAgreed, Renamed, Reply
 from actors.layout import Layout, directory_name
 from actors.lifecycle import Lifecycle
@@ -239,11 +240,13 @@ def let_go(services: Services, keeper: StatusKeeper) -> None:
 def finish_renames(store: Store, layout: Layout) -> None:
     """Finish the renames that the end of a manager interrupted, or take them back.
 
-    The files tell: where they are at the new place, they belong to the new user.
+    The files tell: where they are at the new place, they belong to the new user. One that cannot be
+    finished now holds up nobody else.
     """
     for record in store.records():
         if record.renaming_to is not None:
-            finish_rename(store, layout, record)
+            with telling(record.user_id, "its rename is not finished"):
+                finish_rename(store, layout, record)
 
 
 def finish_rename(store: Store, layout: Layout, record: Record) -> str:

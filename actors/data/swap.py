@@ -14,8 +14,11 @@ behind it. Without an intent, everything in the folder is rubbish.
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import secrets
 import shutil
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -26,7 +29,9 @@ from actors.layout import Layout, left_for, make_private_directory
 from actors.records import Record
 from actors.store import Store
 from bus.causes import Cause
-from bus.errors import InstanceIOError
+from bus.errors import InstanceIOError, PblmError
+
+log = logging.getLogger(__name__)
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
@@ -174,9 +179,25 @@ def with_data_of(record: Record, identity: str | None, version: str | None) -> R
 
 
 def finish_swaps(store: Store, layout: Layout) -> None:
-    """Finish or undo what the end of a manager interrupted. Before any instance is started."""
+    """Finish or undo what the end of a manager interrupted. Before any instance is started.
+
+    One that cannot be finished now holds up nobody else.
+    """
     for user_id in left_for(layout.swap, [record.user_id for record in store.records()]):
-        finish_swap(store, layout, user_id)
+        with telling(user_id, "the exchange of its data is not finished"):
+            finish_swap(store, layout, user_id)
+
+
+@contextlib.contextmanager
+def telling(user_id: str, problem: str) -> Iterator[None]:
+    """Have what goes wrong with one user be told in the log, and nobody else know of it.
+
+    The next launch tries again. What is started on its data until then is refused by the guard.
+    """
+    try:
+        yield
+    except (PblmError, OSError) as error:
+        log.error("%s: %s: %s", user_id, problem, error)
 
 
 def _refusal(what: str, error: Exception) -> InstanceIOError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Any
 
 import pytest
 
@@ -12,8 +13,10 @@ from actors.clock import FakeClock
 from actors.cluster.directory import State
 from actors.cluster.duties import FIRST, LONGEST, Duties
 from actors.cluster.gateway import Unreachable
+from actors.cluster.hands import Hands
 from actors.cluster.jobs import Jobs
-from bus.errors import InternalError
+from actors.data import ownership, swap
+from bus.errors import InstanceIOError, InternalError
 from bus.requests import StopInstance
 from bus.states import Desired, Status
 from tests.actors.test_store import record
@@ -114,6 +117,36 @@ def test_that_somebody_is_not_to_run_is_told_who_stood_still(bench: Bench) -> No
     assert bench.ask(StopInstance(user_id="alice")).instance().status is Status.STOPPED
     eventually(lambda: not bench.place("alice").wanted, "it is told")
     assert bench.place("alice").state is State.STOPPED
+
+
+@pytest.mark.parametrize("error", [InstanceIOError("no room"), OSError("no such disk")])
+def test_a_user_with_whom_something_is_wrong_holds_up_nobody(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """Neither what a former manager left half done, nor a bug: the host serves all others."""
+
+    def refuse(*_: object) -> None:
+        raise error
+
+    def acquire(user_id: str, hands: Hands, **how: Any) -> bool:
+        if user_id == "buggy":
+            raise RuntimeError("a bug")
+        return claim(user_id, hands, **how)
+
+    claim = bench.claims.acquire
+    monkeypatch.setattr(bench.claims, "acquire", acquire)
+    monkeypatch.setattr(ownership, "finish_rename", refuse)
+    monkeypatch.setattr(swap, "finish_swap", refuse)
+    for user in ("alice", "buggy", "zoe"):
+        bench.house.store.put(record(user, Status.STOPPED, desired=Desired.STOPPED))
+    bench.house.store.put(record("half", Status.STOPPED, renaming_to="other"))
+    bench.house.layout.swap("zoe").mkdir(parents=True)
+    bench.join()
+    assert bench.steward.ready == ME
+    assert bench.steward.begun
+    for user in ("alice", "zoe"):
+        assert bench.place(user).host == "h1"
+    bench.run("alice")
 
 
 def test_a_bug_in_a_claim_is_answered(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
