@@ -18,6 +18,7 @@ from actors.cluster.atlas import Atlas
 from actors.cluster.claims import Claims
 from actors.cluster.coordination import Membership
 from actors.cluster.directory import Directory, Host
+from actors.cluster.duties import Duties
 from actors.cluster.etcd import Etcd
 from actors.cluster.fence import Fence
 from actors.cluster.jobs import Jobs, problem_of
@@ -86,7 +87,8 @@ class Cluster:
         self._replica = ReplicaPlace(settings)
         rewind = Rewind(settings, layout, self._replica)
         self._recovery = Recovery(layout, rewind, self._replica)
-        self._luggage = Luggage(self._coordination, store, layout, self.member)
+        self._duties = Duties(self._jobs)
+        self._luggage = Luggage(self._coordination, store, layout, self.member, self._duties.owe)
         self._places = Places(self._coordination, self._atlas, self.member)
         self._names = Names(self._places, store)
         self._claims = self._make_claims(settings.cluster_address)
@@ -142,6 +144,7 @@ class Cluster:
             self._claims,
             self._names,
             self._jobs,
+            self._duties,
             lambda: self._keeper.member,
             recover,
         )

@@ -35,12 +35,17 @@ class Luggage:
         store: Store,
         layout: Layout,
         member: Callable[[], Membership],
+        owe: Callable[[str, Callable[[], None]], None],
     ) -> None:
-        """``member`` is this host's membership; it raises :class:`Unavailable` when it has none."""
+        """``member`` is this host's membership; it raises :class:`Unavailable` when it has none.
+
+        ``owe`` has something done until it does not raise (:meth:`Duties.owe`).
+        """
         self._coordination = coordination
         self._store = store
         self._layout = layout
         self._member = member
+        self._owe = owe
 
     def pack(self, user_id: str) -> None:
         """Have what this host keeps of one of its users lie beside the place.
@@ -62,13 +67,23 @@ class Luggage:
         raise Unavailable(f"The place of {user_id} changes all the time", retry_after=1)
 
     def pack_if_any(self, user_id: str) -> None:
-        """Likewise, of somebody who came with a registry: nobody waits for it, and none is lost."""
+        """Likewise, of somebody who came with a registry: nobody waits for it.
+
+        What cannot be told now is owed, as long as the user is this host's.
+        """
         if self._here(user_id) == NONE:
             return
         try:
             self.pack(user_id)
         except (PblmError, Unreachable) as error:
-            log.warning("%s: its particulars are not told: %s", user_id, error)
+            log.warning("%s: its particulars are not told yet: %s", user_id, error)
+            self._owe(f"{user_id}: what goes with it", lambda: self._pack_if_ours(user_id))
+
+    def _pack_if_ours(self, user_id: str) -> None:
+        member, seen = self._member(), self._coordination.read(user_id)
+        record = self._store.get(user_id)
+        if record is not None and seen is not None and ours(seen.place, member, record):
+            self.pack(user_id)
 
     def unpack(self, user_id: str, place: Place, *, since: int = 0) -> Particulars | None:
         """Return what goes with a user who was claimed just now; None: nothing was packed.

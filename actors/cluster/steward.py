@@ -60,6 +60,7 @@ class Steward:
         claims: Claims,
         names: Names,
         jobs: Jobs,
+        duties: Duties,
         member: Callable[[], Membership | None],
         recover: Callable[[], None],
     ) -> None:
@@ -72,7 +73,7 @@ class Steward:
         self._member = member
         self._recover = recover
         self._hands = ChangingHands(services)
-        self._duties = Duties(jobs)
+        self._duties = duties
         self.arrivals = Arrivals(names, jobs, self._duties, self._mirror)
         self._settled_for: int | None = None
         self._missing: dict[str, float] = {}

@@ -11,6 +11,7 @@ import msgspec
 
 from actors.cluster.admission import Admission
 from actors.cluster.directory import Place, State
+from actors.cluster.duties import Duties
 from actors.cluster.fence import Fence
 from actors.cluster.jobs import Jobs
 from actors.cluster.steward import Steward
@@ -40,6 +41,8 @@ class Bench:
         self.desk = desk = Desk(house.layout.root, house.store, self.paper)
         self.atlas, self.claims = desk.atlas, desk.claims
         self.jobs = Jobs(house.clock, 2)
+        duties = Duties(self.jobs)
+        desk.owe = duties.owe
         house.tenancy = Tenancy("mark", None, self.fence, self.claims, desk.names, self.jobs)
         house.reopen()
         self.steward = Steward(
@@ -48,6 +51,7 @@ class Bench:
             self.claims,
             desk.names,
             self.jobs,
+            duties,
             lambda: desk.member,
             house.recover,
         )

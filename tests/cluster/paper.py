@@ -103,6 +103,7 @@ class Paper:
             raise Unreachable("it is away")
 
     def kept(self, user_id: str) -> SeenKept | None:
+        self._answer()
         return self.beside.get(user_id)
 
     def keep(
@@ -203,7 +204,16 @@ class Desk:
         self.store = store or Store(path / "registry.db")
         self.replicas = PaperReplicas(settings, layout)
         replica = ReplicaPlace(settings)
-        self.luggage = Luggage(self.paper, self.store, layout, self._membership)
+        self.owed: dict[str, Callable[[], None]] = {}
+        """What is to be tried again."""
+        self.owe: Callable[[str, Callable[[], None]], None] = self.owed.__setitem__
+        self.luggage = Luggage(
+            self.paper,
+            self.store,
+            layout,
+            self._membership,
+            lambda what, work: self.owe(what, work),
+        )
         self.places = Places(self.paper, self.atlas, self._membership)
         self.names = Names(self.places, self.store)
         self.recovery = Recovery(layout, Rewind(settings, layout, replica), replica)

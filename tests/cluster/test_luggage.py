@@ -8,8 +8,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from actors.cluster.directory import Kept, State
+from actors.cluster.coordination import SeenPlace
+from actors.cluster.directory import Kept, Place, State
 from actors.cluster.etcd import Etcd
+from actors.cluster.gateway import Unreachable
 from actors.data.particulars import NONE, Particulars
 from bus.backup import PolicyChange
 from bus.errors import Unavailable
@@ -109,6 +111,34 @@ def test_who_came_with_a_registry_brings_it(desk: Desk) -> None:
     desk.store.put_metadata("alice", WHAT.metadata)
     assert desk.claims.acquire("alice", desk.hands)
     assert desk.paper.beside["alice"].kept.particulars.metadata == WHAT.metadata
+
+
+def test_what_could_not_be_told_at_a_join_or_a_rename_is_told_later(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The claim came true and etcd is away just then; nothing is told of somebody who has gone."""
+    desk.store.put(record(status=Status.STOPPED, incarnation=None))
+    desk.store.put_metadata("alice", WHAT.metadata)
+    write = desk.paper.put
+
+    def put(user_id: str, new: Place) -> SeenPlace:
+        seen = write(user_id, new)
+        desk.paper.away = True
+        return seen
+
+    monkeypatch.setattr(desk.paper, "put", put)
+    assert desk.claims.acquire("alice", desk.hands)
+    (again,) = desk.owed.values()
+    with pytest.raises(Unreachable):
+        again()
+    desk.paper.away = False
+    again()
+    assert desk.paper.beside["alice"].kept.particulars.metadata == WHAT.metadata
+    desk.paper.beside.clear()
+    desk.paper.change("alice", host="h2")
+    desk.paper.away = False
+    again()
+    assert desk.paper.beside == {}
 
 
 def test_of_somebody_of_whom_nothing_was_decided_nothing_is_kept(desk: Desk) -> None:
