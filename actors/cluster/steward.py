@@ -11,7 +11,7 @@ import functools
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from actors.cluster.arrivals import Arrivals
 from actors.cluster.atlas import Atlas
@@ -308,9 +308,16 @@ class Steward:
         if place.host == "":
             target = place.target
             return target in (None, member.host) or self._atlas.is_lost(target)
+        if place.deleted_at is not None:
+            return self._is_due(place.deleted_at) and self._atlas.is_lost(place.host)
         if place.state is State.STOPPED or not place.wanted:
             return False
         return self._atlas.is_lost(place.host)
+
+    def _is_due(self, deleted_at: datetime) -> bool:
+        """Whether who was deleted then is to be purged: by whoever has it."""
+        grace = timedelta(seconds=self._services.settings.delete_grace)
+        return self._services.clock.now() >= deleted_at + grace
 
     def _is_missing(self, user_id: str) -> bool:
         """Whether there has been nothing of the user here for a while, who was claimed here."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from actors.cluster.coordination import Membership
 from actors.cluster.directory import State
 from actors.supervisor import HOUSEKEEPING
 from bus.errors import Unavailable
@@ -14,9 +16,11 @@ from bus.events import InstanceDeleted
 from bus.requests import DeleteInstance, InitInstance, RenameInstance
 from tests.actors.house import Caller
 from tests.cluster.bench import Bench, bench_of
+from tests.cluster.hosts import place
 from tests.cluster.paper import ME
 from tests.house.surroundings import eventually
 
+LOST = Membership(host="h2", incarnation=5, lease=2)
 PURGE = DeleteInstance(user_id="alice", purge=True)
 
 
@@ -109,6 +113,23 @@ def test_a_host_that_was_lost_purges_nobody(bench: Bench) -> None:
     bench.house.advance(HOUSEKEEPING)
     eventually(lambda: bench.place("alice").state is State.PURGED, "the hosts know")
     eventually(lambda: bench.house.store.get("alice") is None, "it is purged")
+
+
+def test_whoever_was_deleted_on_a_lost_host_is_purged_when_it_is_due(bench: Bench) -> None:
+    """By another one, which takes it for that; whoever is not due may be undeleted."""
+    deleted_at = bench.house.clock.now()
+    for user, at in (("bob", deleted_at), ("carol", deleted_at + timedelta(seconds=30))):
+        bench.paper.put(user, place(LOST, epoch=3, state=State.STOPPED))
+        bench.paper.change(user, deleted_at=at, wanted=False)
+    bench.desk.lose(LOST.host)
+    bench.house.clock.advance(60)
+    bench.step()
+    eventually(lambda: bench.house.store.get("bob") is not None, "it is taken")
+    assert (bench.place("bob").host, bench.place("bob").deleted_at) == ("h1", deleted_at)
+    bench.house.advance(HOUSEKEEPING)
+    eventually(lambda: bench.place("bob").state is State.PURGED, "the hosts know")
+    eventually(lambda: bench.house.store.get("bob") is None, "it is purged")
+    assert bench.place("carol").host == LOST.host
 
 
 def test_the_end_of_an_old_name_survives_the_manager(bench: Bench) -> None:
