@@ -12,6 +12,18 @@ from bus.instance import Failure, Instance
 from bus.states import RESTING, Desired, Status
 
 
+class Leftover(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody has left in the replica who is not there any more under that name."""
+
+    user_id: str
+    epoch: int
+    """Of the data that are gone."""
+    at: datetime
+    """When they went. What is later was another's of that name."""
+    heir: str | None = None
+    """Who has them now, after a rename: they stay until there is a replica of that one."""
+
+
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """One user's row of the registry; changed by that user's actor only."""
 

@@ -20,7 +20,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from actors.records import Record
+from actors.clock import utc_now
+from actors.migrations import MIGRATIONS
+from actors.records import Leftover, Record
 from bus.causes import Cause
 from bus.errors import InstanceIOError, SettingsError
 from bus.history import Transition
@@ -30,66 +32,6 @@ from bus.states import Status
 
 _T = TypeVar("_T")
 
-MIGRATIONS = (
-    """
-    CREATE TABLE instances (
-        user_id     TEXT PRIMARY KEY,
-        epoch       INTEGER NOT NULL,
-        status      TEXT NOT NULL,
-        desired     TEXT NOT NULL,
-        reason      TEXT NOT NULL,
-        port        INTEGER,
-        pid         INTEGER,
-        start_ticks INTEGER,
-        boot_id     TEXT,
-        exe         TEXT,
-        run         INTEGER NOT NULL,
-        restarts    INTEGER NOT NULL,
-        uid         INTEGER,
-        version     TEXT,
-        identity    TEXT,
-        failure     TEXT,
-        created_at  TEXT NOT NULL,
-        started_at  TEXT,
-        stopped_at  TEXT,
-        deleted_at  TEXT,
-        renaming_to TEXT
-    ) STRICT, WITHOUT ROWID;
-    CREATE TABLE history (
-        id       INTEGER PRIMARY KEY,
-        user_id  TEXT NOT NULL,
-        at       TEXT NOT NULL,
-        run      INTEGER NOT NULL,
-        status   TEXT NOT NULL,
-        reason   TEXT NOT NULL,
-        failure  TEXT
-    ) STRICT;
-    CREATE TABLE metadata (
-        user_id  TEXT PRIMARY KEY,
-        value    TEXT NOT NULL
-    ) STRICT, WITHOUT ROWID;
-    CREATE INDEX history_of_user ON history (user_id, id);
-    """,
-    """
-    ALTER TABLE instances ADD COLUMN binary TEXT;
-    ALTER TABLE instances ADD COLUMN refused TEXT;
-    """,
-    """
-    CREATE TABLE sleep_policies (
-        user_id  TEXT PRIMARY KEY,
-        value    TEXT NOT NULL
-    ) STRICT, WITHOUT ROWID;
-    """,
-    "ALTER TABLE instances ADD COLUMN incarnation INTEGER;",
-    """
-    CREATE TABLE departures (
-        user_id  TEXT PRIMARY KEY,
-        epoch    INTEGER NOT NULL
-    ) STRICT, WITHOUT ROWID;
-    """,
-)
-"""The n-th script takes a registry from format n to n + 1 (``PRAGMA user_version``)."""
-
 COLUMNS = tuple(field for field in Record.__struct_fields__ if field != "last_health_check")
 _PUT = (
     f"INSERT INTO instances ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))}) "
@@ -97,6 +39,10 @@ _PUT = (
     + ", ".join(f"{column} = excluded.{column}" for column in COLUMNS[1:])
 )
 _PUT_DEPARTURE = "INSERT OR REPLACE INTO departures (user_id, epoch) VALUES (?, ?)"
+_PUT_LEFTOVER = (
+    "INSERT OR REPLACE INTO leftovers (user_id, epoch, at, heir) "
+    "VALUES (:user_id, :epoch, :at, :heir)"
+)
 _PUT_HISTORY = (
     "INSERT INTO history (user_id, at, run, status, reason, failure) VALUES (?, ?, ?, ?, ?, ?)"
 )
@@ -222,10 +168,15 @@ class Store:
             self._database.execute(query, [user_id, msgspec.json.encode(policy).decode()])
             self._sleep_policies[user_id] = policy
 
-    def forget(self, user_id: str) -> None:
-        """Remove everything about the user. Raises :class:`InstanceIOError` when that fails."""
+    def forget(self, user_id: str, left: Leftover | None = None) -> None:
+        """Remove everything about the user, but for what is ``left`` to be removed elsewhere.
+
+        Raises :class:`InstanceIOError` when that fails.
+        """
         with self._lock:
             with _transaction(self._database) as database:
+                if left is not None:
+                    database.execute(_PUT_LEFTOVER, msgspec.to_builtins(left))
                 for table in ("instances", "history", "metadata", "sleep_policies"):
                     database.execute(f"DELETE FROM {table} WHERE user_id = ?", [user_id])
             self._sleep_policies.pop(user_id, None)
@@ -237,6 +188,7 @@ class Store:
         Its epoch is higher: the data have a new owner. Raises :class:`InstanceIOError`.
         """
         old, epoch = record.user_id, record.epoch + 1
+        left = Leftover(user_id=old, epoch=record.epoch, at=utc_now(), heir=new)
         renamed = msgspec.structs.replace(
             record, user_id=new, epoch=epoch, incarnation=None, renaming_to=None
         )
@@ -248,6 +200,7 @@ class Store:
                 for table in ("history", "metadata", "sleep_policies"):
                     values = [new, old]
                     database.execute(f"UPDATE {table} SET user_id = ? WHERE user_id = ?", values)
+                database.execute(_PUT_LEFTOVER, msgspec.to_builtins(left))
                 if record.incarnation is not None:
                     database.execute(_PUT_DEPARTURE, [old, record.epoch])
             if old in self._sleep_policies:
@@ -263,6 +216,20 @@ class Store:
         with self._lock, _refusals():
             self._database.execute("DELETE FROM departures WHERE user_id = ?", [user_id])
             self.departures.pop(user_id, None)
+
+    def leftovers(self) -> list[Leftover]:
+        """What of users who are not there any more is still to be removed elsewhere."""
+        names = Leftover.__struct_fields__
+        query = f"SELECT {', '.join(names)} FROM leftovers ORDER BY at"
+        with self._lock:
+            rows = self._database.execute(query).fetchall()
+        return [msgspec.convert(dict(zip(names, row, strict=True)), Leftover) for row in rows]
+
+    def removed(self, left: Leftover) -> None:
+        """It is. Raises :class:`InstanceIOError` when the disk refuses."""
+        query = "DELETE FROM leftovers WHERE user_id = ? AND epoch = ?"
+        with self._lock, _refusals():
+            self._database.execute(query, [left.user_id, left.epoch])
 
     def total(self, status: Status | None = None) -> int:
         """How many users are known, or are in ``status``."""

@@ -153,11 +153,6 @@ class Claims:
         """See :meth:`Supplies.is_asked_back`: who is acquired then is sent back."""
         return self._supplies.is_asked_back(user_id, place, member)
 
-    def durable(self, user_id: str) -> int:
-        """Return the last epoch that a restore takes, as far as is known here; 0: none."""
-        place = self._atlas.place(user_id)
-        return 0 if place is None else place.durable
-
     def _check_begun(self, begun: Record) -> None:
         """Raise :class:`ProcessError` when the run that was ``begun`` is not the one now."""
         now = self._store.get(begun.user_id)

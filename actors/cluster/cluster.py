@@ -98,7 +98,9 @@ class Cluster:
         kill_files = [*confinement.kill_files, *([group.kill_file] if group else [])]
         self._keeper = self._make_keeper(settings, home, fence, kill_files)
         self._atlas.mind(self._keeper.gone_at, self._keeper.undone)
-        self.tenancy = Tenancy(home, group, fence, self._claims, self._names, self._jobs)
+        self.tenancy = Tenancy(
+            home, group, fence, self._atlas, self._claims, self._names, self._jobs
+        )
 
     def _make_claims(self, address: str) -> Claims:
         return Claims(

@@ -7,7 +7,9 @@ import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
+from actors.cluster.atlas import Atlas
 from actors.cluster.claims import Claims
+from actors.cluster.directory import State
 from actors.cluster.fence import Fence
 from actors.cluster.gateway import Unreachable
 from actors.cluster.guard import MARK
@@ -39,6 +41,7 @@ class Tenancy:
         mark: str,
         group: TenantGroup | None,
         fence: Fence,
+        atlas: Atlas,
         claims: Claims,
         names: Names,
         jobs: Jobs,
@@ -46,6 +49,7 @@ class Tenancy:
         self._mark = mark
         self._group = group
         self._fence = fence
+        self._atlas = atlas
         self._claims = claims
         self._names = names
         self._jobs = jobs
@@ -74,7 +78,16 @@ class Tenancy:
 
     def durable(self, user_id: str) -> int:
         """Return the last epoch whose replica is restored from; 0: of none that is known."""
-        return self._claims.durable(user_id)
+        place = self._atlas.place(user_id)
+        return 0 if place is None else place.durable
+
+    def has_ended(self, user_id: str, epoch: int) -> bool:
+        """Whether the hosts know that nobody has that name, or somebody else than in that epoch.
+
+        Until they are heard, they know nothing.
+        """
+        place = self._atlas.place(user_id)
+        return place is not None and (place.state is State.PURGED or place.born > epoch)
 
     def purge(self, record: Record, done: Callable[[PblmError | None], None]) -> None:
         """Have ``done`` called once no host looks for the user's data any more, or why not.

@@ -16,7 +16,7 @@ from actors.data.swap import telling
 from actors.facts import PurgeAgreed, Renamed, Reply
 from actors.layout import Layout, directory_name
 from actors.lifecycle import Lifecycle
-from actors.records import Record
+from actors.records import Leftover, Record
 from actors.services import Services
 from actors.status import StatusKeeper
 from actors.store import Store
@@ -155,9 +155,14 @@ class Ownership:
 
     def _purge(self, *, keep_backups: bool = False) -> None:
         """Remove everything of the user."""
-        belongings.destroy(self._services.layout, self._user_id, keep_backups=keep_backups)
+        layout, left = self._services.layout, None
+        belongings.destroy(layout, self._user_id, keep_backups=keep_backups)
         uid, epoch = self._keeper.record.uid, self._keeper.record.epoch
-        self._keeper.forget()
+        kept = layout.backups(self._user_id).exists()  # and so is the replica then
+        if self._services.replicas is not None and not kept:
+            now = self._services.clock.now()
+            left = Leftover(user_id=self._user_id, epoch=epoch, at=now)
+        self._keeper.forget(left)
         if uid is not None:
             self._services.isolation.release_uid(uid)
         self._publish_deletion(None, backups_kept=keep_backups, data_epoch=epoch)

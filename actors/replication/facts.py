@@ -48,15 +48,14 @@ class PruneDue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UserPurged:
-    """There is no such user any more; somebody may have the same id already."""
+class LeftoversDue:
+    """It is time to remove what is left of users who are not there any more.
 
-    user_id: str
-    epoch: int
-    """Of the data that are gone."""
-    at: datetime
-    again: bool = False
-    """The place has refused before."""
+    Somebody may have the same id already.
+    """
+
+    user_id: str | None = None
+    """Of whom; None: of all, and again after a while."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
 
+from actors.backups.elsewhere import FOLDER
 from actors.replication.generation import began_at, is_of
 from bus.errors import BackupError
 from bus.settings import Settings
@@ -128,12 +129,13 @@ class Place:
         What a successor of the same id writes stays: one list is taken; a generation of it is of a
         later epoch or moment; and other files, where it may be there, go by when they were written.
         It may where it has a generation, or where this is done ``again``, long after: it may have
-        uploads, and not have run.
+        uploads, and not have run. Backups that go to the same place are another's business.
         """
         with _failures():
             pages = obstore.list(self._store, prefix=user)
             written = {each["path"]: each["last_modified"] for page in pages for each in page}
             names = {path: path.removeprefix(f"{user}/").partition("/")[0] for path in written}
+            names = {path: name for path, name in names.items() if name != FOLDER}
             known = {name for name in names.values() if began_at(name) is not None}
             gone = {name for name in known if is_of(name, epoch, at)}
             alone = known == gone and not again

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -15,15 +14,16 @@ import pykka
 from actors.capability import Capability
 from actors.facts import Asked, Reply
 from actors.layout import directory_name
+from actors.records import Leftover
 from actors.replication.facts import (
     FilesCopied,
     FilesDue,
     FilesForgotten,
     LagDue,
     LagKnown,
+    LeftoversDue,
     LookDue,
     PruneDue,
-    UserPurged,
 )
 from actors.replication.files import FileCopier
 from actors.replication.generation import outdated
@@ -49,8 +49,8 @@ LAG_ROUND = 5.0
 """Seconds from one look how far the replicas are behind to the next."""
 MUCH_LAG = 60.0
 """So many seconds of lag are told in the log."""
-PURGE_AGAIN = 60.0
-"""Seconds until it is tried again to remove a purged user's replica from a place that refused."""
+CLEAR_UP = 60.0
+"""Seconds from one look for replicas that are nobody's any more to the next."""
 PRUNE = 3600.0
 """Seconds from one look for what is too old to the next."""
 THREADS = 3
@@ -74,6 +74,8 @@ class Replicator(pykka.ThreadingActor):
         self._copied_at: dict[str, datetime] = {}
         self._problems: dict[str, str] = {}
         self._forgotten: set[str] = set()
+        self._tried = {(left.user_id, left.epoch) for left in services.store.leftovers()}
+        """What may lie there longer than since just now."""
         self._lag = LagWatch(at_a_glance)
         self._behind = False
         self._limit = LagLimit(services)
@@ -97,8 +99,10 @@ class Replicator(pykka.ThreadingActor):
                 self._later(FILES_ROUND, FilesDue())
             case FilesForgotten(user_ids=user_ids):
                 self._forgotten.update(user_ids)
-            case UserPurged():
-                self._run(lambda: self._purge(message))
+            case LeftoversDue(user_id=whose):
+                self._run(lambda: self._clear_up(whose))
+                if whose is None:
+                    self._later(CLEAR_UP, message)
             case LagDue():
                 self._run(self._measure_lag)
             case LagKnown():
@@ -147,16 +151,43 @@ class Replicator(pykka.ThreadingActor):
         now = self._services.clock.now()
         tell(self.actor_ref, FilesCopied(at=now, problems=problems, users=tuple(users)))
 
-    def _purge(self, purged: UserPurged) -> None:
-        """Whoever asks to be forgotten is, unless the backups were to be kept. In a thread."""
-        user_id = purged.user_id
+    def _clear_up(self, only: str | None) -> None:
+        """Have nothing in the place that is nobody's any more. In a thread."""
+        found = self._services.store.leftovers()
+        heirs = {left.user_id: left.heir for left in found}
+        for left in found:
+            if self._copier.halted.is_set():
+                return
+            if only in (None, left.user_id):
+                try:
+                    if self._is_nobodys(left, heirs):
+                        self._remove(left)
+                except PblmError as error:
+                    log.error("%s: the replica is still there: %s", left.user_id, error.message)
+
+    def _is_nobodys(self, left: Leftover, heirs: Mapping[str, str | None]) -> bool:
+        """Whether no host goes on with it, and whoever has the data has a replica of its own."""
+        tenancy, passed = self._services.tenancy, set[str]()
+        if tenancy is not None and not tenancy.has_ended(left.user_id, left.epoch):
+            return False
+        name = left.heir
+        while name is not None and name not in passed:
+            heir = self._services.store.get(name)
+            if heir is not None:
+                return self._replicas.has_base(heir)
+            passed.add(name)
+            name = heirs.get(name)  # who was renamed again
+        return True
+
+    def _remove(self, left: Leftover) -> None:
+        """Whoever asks to be forgotten is."""
+        user_id, tried = left.user_id, (left.user_id, left.epoch)
+        again = tried in self._tried or left.heir is not None
+        self._tried.add(tried)
         try:
-            if not self._services.layout.backups(user_id).exists():
-                user = directory_name(user_id)
-                self._place.purge(user, purged.epoch, purged.at, again=purged.again)
-        except PblmError as error:
-            log.error("%s: the replica is still there: %s", user_id, error.message)
-            self._later(PURGE_AGAIN, dataclasses.replace(purged, again=True))
+            user = directory_name(user_id)
+            self._place.purge(user, left.epoch, left.at, again=again)
+            self._services.store.removed(left)
         finally:  # what a successor has sent meanwhile may be gone, too: it is sent again
             tell(self.actor_ref, FilesForgotten(user_ids=(user_id,)))
 
@@ -275,13 +306,14 @@ def make_replicator(services: Services) -> Capability:
     ref.tell(FilesDue())
     ref.tell(PruneDue())
     ref.tell(LagDue())
+    ref.tell(LeftoversDue())
 
     def hear(event: Event) -> None:
         match event:
             case InstanceRenamed(user_id=user_id, to=to):
                 ref.tell(FilesForgotten(user_ids=(user_id, to)))
-            case InstanceDeleted(user_id=user_id, data_epoch=int(epoch), at=at):
-                ref.tell(UserPurged(user_id=user_id, epoch=epoch, at=at))
+            case InstanceDeleted(user_id=user_id, data_epoch=int()):
+                ref.tell(LeftoversDue(user_id=user_id))
 
     return _capability(ref, hear)
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from actors import store as module
-from actors.store import MIGRATIONS, Store
+from actors.migrations import MIGRATIONS
+from actors.store import Store
 from bus.errors import SettingsError
 from bus.states import Status
 from tests.actors.test_store import FULL, NOW, record

@@ -43,7 +43,9 @@ class Bench:
         self.jobs = Jobs(house.clock, 2)
         duties = Duties(self.jobs)
         desk.owe = duties.owe
-        house.tenancy = Tenancy("mark", None, self.fence, self.claims, desk.names, self.jobs)
+        house.tenancy = Tenancy(
+            "mark", None, self.fence, desk.atlas, self.claims, desk.names, self.jobs
+        )
         house.reopen()
         self.steward = Steward(
             house.services,

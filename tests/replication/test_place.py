@@ -56,6 +56,7 @@ def test_what_nobody_can_go_back_to_any_more_is_removed(place: Place) -> None:
     for path in (*paths, "storage/c/r/f"):
         place.send(USER, path, BytesIO(b"x"))
     place.send(f"{USER}2", "storage/c/r/f", BytesIO(b"x"))
+    place.send(USER, "backups/a.zip", BytesIO(b"x"))
     place.remove_folder(USER, f"e00000001-{BEGAN}")
     assert [*place.generations(USER)] == [f"e00000002-{BEGAN}"]
     assert place.files(USER) == {"storage/c/r/f"}
@@ -63,6 +64,7 @@ def test_what_nobody_can_go_back_to_any_more_is_removed(place: Place) -> None:
     assert place.generations(USER) == {}
     assert place.files(USER) == set()
     assert place.files(f"{USER}2") == {"storage/c/r/f"}
+    assert place.names(USER, "backups") == {"a.zip"}, "those are sent and removed by others"
 
 
 def test_a_purge_leaves_what_is_a_successors(place: Place) -> None:

@@ -2,48 +2,161 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import SimpleQueue
 from typing import cast
 
+import pytest
+
+from actors.cluster.coordination import Membership
+from actors.cluster.directory import State
 from actors.layout import directory_name
-from actors.replication.facts import UserPurged
+from actors.records import Leftover, Record
+from actors.replication.facts import LeftoversDue
 from actors.replication.place import Place
 from actors.replication.replicas import Replicas
-from actors.replication.replicator import PURGE_AGAIN, Replicator
+from actors.replication.replicator import CLEAR_UP, Replicator
 from bus.errors import BackupError
-from tests.actors.house import opened
+from bus.requests import DeleteInstance
+from bus.states import Desired, Status
+from tests.actors.house import House, opened
+from tests.actors.test_store import record
+from tests.cluster.bench import bench_of
+from tests.cluster.hosts import place as place_of
+from tests.cluster.paper import ME
 from tests.house.surroundings import PATIENCE, eventually
 
 
 class Refusing:
     """A place that does not answer at first."""
 
-    def __init__(self) -> None:
+    def __init__(self, refusals: int = 0) -> None:
         self.purged: SimpleQueue[tuple[str, int, datetime, bool]] = SimpleQueue()
-        self._refusals = 2
+        self._refusals = refusals
 
     def purge(self, user: str, epoch: int, at: datetime, *, again: bool = False) -> None:
-        """Refuse twice, and then not."""
+        """Refuse as often as that, and then not."""
         self.purged.put((user, epoch, at, again))
         self._refusals -= 1
         if self._refusals >= 0:
             raise BackupError("it does not answer")
 
 
-def test_a_purge_that_the_place_refused_is_tried_again(tmp_path: Path) -> None:
-    """About the same data and the same moment, and told so: what came after them stays."""
-    place, at = Refusing(), datetime.now(UTC)
-    asked = (directory_name("alice"), 3, at)
-    with opened(tmp_path / "dbs") as house:
-        there, none = cast("Place", place), cast("Replicas", None)
-        owner = Replicator.start(house.services, none, there, there)
-        owner.tell(UserPurged(user_id="alice", epoch=3, at=at))
-        for again in (False, True):
-            assert place.purged.get(timeout=PATIENCE) == (*asked, again)
-            eventually(lambda: PURGE_AGAIN in house.clock.due(), "it is to be tried again")
-            house.clock.advance(PURGE_AGAIN)
-        assert place.purged.get(timeout=PATIENCE) == (*asked, True)
+@contextmanager
+def replicator(house: House, place: Refusing, replicas: object = None) -> Iterator[None]:
+    there = cast("Place", place)
+    owner = Replicator.start(house.services, cast("Replicas", replicas), there, there)
+    owner.tell(LeftoversDue())
+    try:
+        yield
+    finally:
         owner.stop()
-        assert PURGE_AGAIN not in house.clock.due()
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    with opened(tmp_path / "dbs") as made:
+        yield made
+
+
+AT = datetime(2026, 11, 28, 10, tzinfo=UTC)
+
+
+def leave(house: House, user_id: str, epoch: int = 3, heir: str | None = None) -> None:
+    """Have the registry know that this is to be removed."""
+    left = Leftover(user_id=user_id, epoch=epoch, at=AT, heir=heir)
+    house.store.forget(user_id, left)
+
+
+def test_a_purge_that_the_place_refused_is_tried_again_also_by_the_next_manager(
+    house: House,
+) -> None:
+    """About the same data and the same moment, and told so: what came after them stays."""
+    asked = (directory_name("alice"), 3, AT)
+    place = Refusing(refusals=2)
+    with replicator(house, place):
+        eventually(lambda: CLEAR_UP in house.clock.due(), "it looks now and then")
+        leave(house, "alice")
+        for again in (False, True):
+            house.clock.advance(CLEAR_UP)
+            assert place.purged.get(timeout=PATIENCE) == (*asked, again)
+            eventually(lambda: CLEAR_UP in house.clock.due(), "it is to be tried again")
+    house.crash()
+    with replicator(house, place):
+        assert place.purged.get(timeout=PATIENCE) == (*asked, True)
+        eventually(lambda: house.store.leftovers() == [], "it is done")
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_a_purge_notes_what_is_left_before_anything_else(tmp_path: Path, *, keep: bool) -> None:
+    """With the end of the row; not where backups are kept, and the replica with them."""
+    with opened(tmp_path / "dbs", replica_url=str(tmp_path / "replica")) as house:
+        house.store.put(record(status=Status.STOPPED, desired=Desired.STOPPED))
+        house.layout.backups("alice").mkdir(parents=True)
+        house.ask(DeleteInstance(user_id="alice", purge=True, keep_backups=keep))
+        assert house.store.get("alice") is None
+        assert [left.user_id for left in house.store.leftovers()] == ([] if keep else ["alice"])
+
+
+class Based:
+    """Says whose replica has its base."""
+
+    def __init__(self) -> None:
+        self.users: set[str] = set()
+
+    def has_base(self, user: Record) -> bool:
+        """See :class:`Replicas`."""
+        return user.user_id in self.users
+
+
+def test_what_a_renamed_user_had_is_removed_once_it_has_a_replica_again(house: House) -> None:
+    """Under its last name; until then it is all that there is outside of this host."""
+    place, based = Refusing(), Based()
+    house.store.put(record("alice", epoch=3))
+    house.store.put(record("zoe"))
+    for old, new in (("alice", "bob"), ("bob", "carol")):
+        found = house.store.get(old)
+        assert found is not None
+        house.store.rename(found, new)
+    with replicator(house, place, based):
+        leave(house, "zoe")
+        eventually(lambda: CLEAR_UP in house.clock.due(), "it looks now and then")
+        house.clock.advance(CLEAR_UP)
+        eventually(lambda: place.purged.qsize() == 1, "who is purged is removed")
+        assert place.purged.get()[0] == directory_name("zoe")
+        based.users.add("carol")
+        eventually(lambda: CLEAR_UP in house.clock.due(), "it looks again")
+        house.clock.advance(CLEAR_UP)
+        gone = {place.purged.get(timeout=PATIENCE) for _ in range(2)}
+        assert {(user, epoch, again) for user, epoch, _, again in gone} == {
+            (directory_name("alice"), 3, True),
+            (directory_name("bob"), 4, True),
+        }
+        eventually(lambda: house.store.leftovers() == [], "all is done")
+
+
+def test_what_another_host_goes_on_with_is_not_removed(tmp_path: Path) -> None:
+    """It was lost before it could tell of the rename; nor is anything before it is heard."""
+    place, based = Refusing(), Based()
+    based.users.add("bob")
+    with bench_of(tmp_path) as bench:
+        for user in ("alice", "gone", "unheard"):
+            bench.house.store.put(record(user))
+            found = bench.house.store.get(user)
+            assert found is not None
+            bench.house.store.rename(found, f"{user}2")
+            based.users.add(f"{user}2")
+        bench.paper.put("alice", place_of(Membership(host="h2", incarnation=5, lease=2), 2))
+        bench.paper.put("gone", place_of(ME, state=State.PURGED))
+        bench.atlas.know(bench.paper.view())
+        with replicator(bench.house, place, based):
+            assert place.purged.get(timeout=PATIENCE)[0] == directory_name("gone")
+            eventually(lambda: len(bench.house.store.leftovers()) == 2, "it is done")
+            eventually(lambda: CLEAR_UP in bench.house.clock.due(), "it looks again")
+            bench.paper.change("alice", state=State.PURGED)
+            bench.atlas.know(bench.paper.view())
+            bench.house.clock.advance(CLEAR_UP)
+            assert place.purged.get(timeout=PATIENCE)[0] == directory_name("alice")
