@@ -131,12 +131,12 @@ def serve(settings: Settings) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _frame: signals.put(number))
     house = House(settings)
-    for finding in house.actors.examine():
-        if finding.level is not Level.OK:
-            log.warning("%s: %s; %s", finding.name, finding.what, finding.fix)
     try:
         house.open()
         announce(settings)
+        for finding in house.actors.examine():
+            if finding.level is not Level.OK:
+                log.warning("%s: %s; %s", finding.name, finding.what, finding.fix)
         log.info("%s: stopping", signal.Signals(signals.get()).name)
     finally:
         house.close(signals)

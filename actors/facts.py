@@ -245,7 +245,18 @@ class ActorClosed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recover:
-    """First message to the actor of a user who is known: make what is become what is desired."""
+    """First message to the actor of a user who is known: make what is become what is desired.
+
+    To the supervisor: have everybody do so.
+    """
+
+    done: Callable[[], None] = lambda: None
+    """Called when the user's actor has done it, or has died of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovered:
+    """To the supervisor: one of those that a launch has found goes on by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -129,8 +129,11 @@ class InstanceActor(PooledActor):
                 self._life.learn(message)
             case ReplacementProven(problem=problem):
                 self._replacement.proven(problem)
-            case Recover():
-                self._recover()
+            case Recover(done=done):
+                try:
+                    self._recover()
+                finally:
+                    done()
             case ShutDown(done=done, keep=keep):
                 self._shut_down(done, keep=keep)
             case PurgeAgreed(error=error):

@@ -6,7 +6,7 @@ import functools
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -132,7 +132,12 @@ class Layout:
 
     def upgrade(self, user_id: str) -> Path:
         """Likewise, for a first start with another PocketBase."""
-        return self.control / "upgrades" / directory_name(user_id)
+        return self.upgrades / directory_name(user_id)
+
+    @property
+    def upgrades(self) -> Path:
+        """What is kept for the case that an upgrade fails, of all users."""
+        return self.control / "upgrades"
 
     @property
     def lost_and_found(self) -> Path:
@@ -167,7 +172,7 @@ class Layout:
             self.control / "trash",
             self.drafts,
             self.swaps,
-            self.control / "upgrades",
+            self.upgrades,
             self.control / "uploads",
             self.backups_root,
         ):
@@ -196,13 +201,13 @@ def make_directory(path: Path, mode: int) -> None:
         ) from error
 
 
-def left_for(place: Callable[[str], Path], user_ids: Iterable[str]) -> list[str]:
-    """Return the users for whom there is anything at ``place``.
+def left_for(above: Path, user_ids: Iterable[str]) -> list[str]:
+    """Return the users who have a directory of their name in the one ``above``.
 
-    The directory above is read once: of ten thousand users hardly one has anything there.
+    It is read once: of ten thousand users hardly one has anything there.
     """
     try:
-        names = set(os.listdir(place("anybody").parent))
+        names = set(os.listdir(above))
     except FileNotFoundError:
         return []
-    return [user_id for user_id in user_ids if names and place(user_id).name in names]
+    return [user_id for user_id in user_ids if directory_name(user_id) in names] if names else []

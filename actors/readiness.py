@@ -19,12 +19,13 @@ Ready = Callable[[], None]
 Look = Callable[[], Ready | None]
 Pauses = tuple[tuple[float, int], ...]
 
-WATCHED: Pauses = ()
-"""Seconds between looks at a starting instance, and how often, before the last pause is taken: its
-log tells when there is something to see."""
+WATCHED_PAUSE = 0.1
+"""Seconds between looks at a starting instance whose log tells when there is something to see."""
 UNWATCHED: Pauses = ((0.008, 1), (0.001, 40), (0.002, 200))
-"""The same where no log can be watched. No PocketBase starts in less than the first."""
+"""Where no log can be watched: seconds between looks, how often, before the last pause is taken.
+No PocketBase starts in less than the first."""
 LAST_PAUSE = 0.025
+"""Also how long one that answers and is not ready yet gets to become so."""
 READY_TIMEOUT = 3.0
 """How long a starting instance gets for its first answer, in seconds, before it is asked anew."""
 
@@ -59,7 +60,7 @@ class Readiness:
         self._look = look
         self._run = run
         self._ready = ready
-        self._pauses = pauses(UNWATCHED)
+        self._pauses: Iterator[float] = pauses(UNWATCHED)
         self._stop_watching: Callable[[], None] = lambda: None
         self._over = self._looking = self._ours = self._well = False
         self._question: Question | None = None
@@ -70,7 +71,7 @@ class Readiness:
         if written is not None:
             try:
                 self._stop_watching = written.watch(self._process.log, self._ask)
-                self._pauses = pauses(WATCHED)
+                self._pauses = itertools.repeat(WATCHED_PAUSE)
             except OSError as error:
                 log.debug("%s is not watched: %s", self._process.log, error)
         self._clock.call_later(next(self._pauses), self._tick)
@@ -124,7 +125,7 @@ class Readiness:
         self._conclude()
 
     def _conclude(self) -> None:
-        """Once all is known: it is ready, or it is asked again at the next tick."""
+        """Once all is known: it is ready, or it is asked again."""
         if self._question is not None or self._looking or self._over:
             return
         ready = self._ready if self._look is None else self._found
@@ -133,6 +134,8 @@ class Readiness:
         elif self._well and self._ours and ready is not None:
             self._end()
             ready()
+        elif self._well:
+            self._clock.call_later(LAST_PAUSE, self._ask)
 
     def _end(self) -> None:
         self._over = True

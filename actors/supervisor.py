@@ -29,6 +29,7 @@ from actors.facts import (
     ParkPort,
     PurgeDue,
     Recover,
+    Recovered,
     Renamed,
     ReplacementDue,
     Reply,
@@ -36,6 +37,7 @@ from actors.facts import (
     ShutDown,
 )
 from actors.instance import InstanceActor
+from actors.recovery import Recovery
 from actors.services import Services
 from actors.telling import tell
 from bus.answers import ErrorAnswer, HealthAnswer, InstancesAnswer, MetadataAnswer
@@ -80,6 +82,7 @@ class Supervisor(pykka.ThreadingActor):
         self._resting: dict[str, tuple[object, ...]] = {}
         self._closing: set[str] = set()
         self._transfers = Transfers(services, self.actor_ref.tell)
+        self._recovery = Recovery(self._actor)
         self._closed: Callable[[], None] | None = None
         self._keep = False
         self._disk = DiskWatch(
@@ -113,6 +116,8 @@ class Supervisor(pykka.ThreadingActor):
                 self._let_go(message)
             case Recover():
                 self._recover()
+            case Recovered():
+                self._recovery.next()
             case ShutDown(done=done, keep=keep):
                 self._shut_down(done, keep=keep)
             case Renamed():
@@ -243,6 +248,8 @@ class Supervisor(pykka.ThreadingActor):
         if user_id not in self._actors:
             del self._passed_on[user_id]
             self._actors[user_id] = InstanceActor.start(user_id, self._services, self.actor_ref)
+            if self._recovery.take(user_id):  # before anything else that it is told
+                self._actors[user_id].tell(Recover(done=lambda: tell(self.actor_ref, Recovered())))
         return self._actors[user_id]
 
     def _actor_failed(self, user_id: str, unread: tuple[object, ...]) -> None:
@@ -282,13 +289,15 @@ class Supervisor(pykka.ThreadingActor):
         finish_swaps(self._services.store, self._services.layout)
         records = self._services.store.records()
         self._services.strays.scan({record.process for record in records if record.process})
+        found = []
         for record in records:
             asleep = record.status is Status.HIBERNATED and record.pid is None
             if asleep and record.port is not None:
                 self._services.ports.tell(ParkPort(user_id=record.user_id, port=record.port))
             wants_to_run = record.desired is Desired.RUNNING and not asleep
             if wants_to_run or record.status not in SETTLED or record.pid is not None:
-                self._actor(record.user_id).tell(Recover())
+                found.append(record.user_id)
+        self._recovery.begin(found)
         self._disk.check()
         self._purge()
         self._later(HOUSEKEEPING, HousekeepingDue())
@@ -309,6 +318,7 @@ class Supervisor(pykka.ThreadingActor):
 
     def _shut_down(self, done: Callable[[], None], *, keep: bool) -> None:
         self._closed, self._keep = done, keep
+        self._recovery.hurry()
         self._closing = set(self._actors)
         for user_id, actor in self._actors.items():
             # Of one that is not there any more, its successor is told.

@@ -21,6 +21,9 @@ LABEL = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _ESCAPED, _HASHED = "e-", "h-"
 _WORD = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _SIGNS = {".": "0", "_": "1", "@": "2", "+": "3", "-": "4"}
+NEVER_HASHED = (MAX_LABEL - len(_ESCAPED)) // 2
+"""An id of so many characters fits, also when each of them is escaped."""
+
 _UNESCAPED = {digit: sign for sign, digit in _SIGNS.items()}
 
 
@@ -61,6 +64,8 @@ class Hashed:
 
     def add(self, user_id: str) -> None:
         """Know of a user, whatever label it has."""
+        if len(user_id) <= NEVER_HASHED:
+            return
         label = label_of(user_id)
         if is_hashed(label):
             self._users[label] = user_id

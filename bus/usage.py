@@ -8,7 +8,10 @@ import msgspec
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
-    """One look at an instance. Of one that has no process, only ``data_bytes`` is known."""
+    """One look at an instance.
+
+    Of one that has no process, only ``data_bytes`` is known, and it is as old as what it says.
+    """
 
     sampled_at: datetime
     uptime_seconds: float | None = None

@@ -25,7 +25,7 @@ import msgspec
 from actors.backups.manifest import Manifest
 from actors.backups.policy import POLICY, read_policy, write_policy
 from actors.durable import remove, write_file
-from actors.layout import Layout
+from actors.layout import Layout, left_for
 from bus.backup import Backup, PolicyChange
 from bus.errors import BackupError, NotFound
 
@@ -87,6 +87,15 @@ class Catalogue:
     def folder(self, user_id: str) -> Path:
         """Where the user's backups lie."""
         return self._layout.backups(user_id)
+
+    def begin(self, user_ids: Iterable[str]) -> list[str]:
+        """Return those of the users who have a folder; of the others nothing is to be read."""
+        users = list(user_ids)
+        having = left_for(self._layout.backups_root, users)
+        with self._lock:
+            for user_id in set(users).difference(having):
+                self._entries.setdefault(user_id, {})
+        return having
 
     def entries(self, user_id: str) -> list[Entry]:
         """The user's backups, oldest first."""

@@ -342,11 +342,12 @@ class BackupKeeper(pykka.ThreadingActor):
         except OSError as error:
             raise BackupError(str(error)) from error
         newest = {}
-        for record in self._services.store.records():
+        users = [record.user_id for record in self._services.store.records()]
+        for user_id in self._catalogue.begin(users):
             with contextlib.suppress(BackupError):  # each round tells it
-                entry = self._catalogue.newest(record.user_id)
+                entry = self._catalogue.newest(user_id)
                 if entry is not None:
-                    newest[record.user_id] = entry.manifest.taken_at
+                    newest[user_id] = entry.manifest.taken_at
         return Opened(newest=newest)
 
     def _clear_up(self) -> None:

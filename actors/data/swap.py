@@ -183,7 +183,7 @@ def finish_swaps(store: Store, layout: Layout) -> None:
 
     One that cannot be finished now holds up nobody else.
     """
-    for user_id in left_for(layout.swap, [record.user_id for record in store.records()]):
+    for user_id in left_for(layout.swaps, [record.user_id for record in store.records()]):
         with telling(user_id, "the exchange of its data is not finished"):
             finish_swap(store, layout, user_id)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Iterable, Set
 from pathlib import Path
 
 REFRESH = 60.0
@@ -40,22 +40,25 @@ class Footprint:
         for user_id in self._sizes.keys() - user_ids:
             del self._sizes[user_id], self._measured[user_id]
 
-    def measure(self, directories: Mapping[str, Path]) -> None:
-        """Measure what is due of the users' ``directories``, those that waited longest first."""
+    def measure(self, user_ids: Iterable[str], place: Callable[[str], Path]) -> None:
+        """Measure what is due of the users' directories, those that waited longest first.
+
+        ``place`` tells where a user's is; it is asked for those only who are measured.
+        """
         now = self._monotonic()
         # Unused time is not saved up for long: no burst after a quiet hour.
         self._allowance = min(self._allowance + SHARE * (now - self._credited), SHARE * REFRESH)
         self._credited = now
-        for user_id in self._due(directories, now):
+        for user_id in self._due(user_ids, now):
             if self._allowance < 0:
                 break
             began = self._monotonic()
-            self._sizes[user_id] = disk_usage(directories[user_id])
+            self._sizes[user_id] = disk_usage(place(user_id))
             self._measured[user_id] = ended = self._monotonic()
             self._allowance -= ended - began
 
-    def _due(self, directories: Mapping[str, Path], now: float) -> list[str]:
-        measured = {user_id: self._measured.get(user_id, -math.inf) for user_id in directories}
+    def _due(self, user_ids: Iterable[str], now: float) -> list[str]:
+        measured = {user_id: self._measured.get(user_id, -math.inf) for user_id in user_ids}
         due = [user_id for user_id, at in measured.items() if at <= now - REFRESH]
         return sorted(due, key=measured.__getitem__)
 

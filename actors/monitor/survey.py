@@ -32,6 +32,8 @@ class Survey:
         records = self._services.store.records()
         connections = sockets.connections()
         for record in records:
+            if record.pid is None and self._is_as_it_was(record.user_id):
+                continue
             usage = self._look_at(record, connections)
             self._services.usage.note(record.user_id, usage)
             if usage.cpu_seconds is not None:
@@ -48,13 +50,25 @@ class Survey:
         records = self._services.store.records()
         self._footprint.keep_only({record.user_id for record in records})
         # What is just being made would be told too small, for as long as it is not measured again.
-        settled = [record for record in records if record.status is not Status.STARTING]
-        self._footprint.measure({record.user_id: self._data(record) for record in settled})
+        settled = (each.user_id for each in records if each.status is not Status.STARTING)
+        self._footprint.measure(settled, self._data)
 
-    def _data(self, record: Record) -> Path:
-        layout = self._services.layout
-        place = layout.data if record.deleted_at is None else layout.trash
-        return place(record.user_id)
+    def _data(self, user_id: str) -> Path:
+        layout, record = self._services.layout, self._services.store.get(user_id)
+        deleted = record is not None and record.deleted_at is not None
+        return layout.trash(user_id) if deleted else layout.data(user_id)
+
+    def _is_as_it_was(self, user_id: str) -> bool:
+        """Whether the last look at a user without a process saw what there is to be seen now.
+
+        Nearly all users of a large house are asleep: they cost a look-up each, no more.
+        """
+        last = self._services.usage.latest(user_id)
+        return (
+            last is not None
+            and last.cpu_seconds is None
+            and last.data_bytes == self._footprint.size(user_id)
+        )
 
     def _look_at(self, record: Record, connections: Counter[int]) -> Usage:
         now = self._services.clock.now()

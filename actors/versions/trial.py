@@ -125,7 +125,7 @@ def serving(versions: Versions, layout: Layout, record: Record) -> Binary:
 
 def finish_trials(store: Store, layout: Layout, kept_since: datetime) -> None:
     """See to what the end of a manager has left of every user's. Before any instance is started."""
-    for user_id in left_for(layout.upgrade, [record.user_id for record in store.records()]):
+    for user_id in left_for(layout.upgrades, [record.user_id for record in store.records()]):
         trial = Trial(layout, user_id)
         trial.finish()
         trial.forget(kept_since)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from threading import Event
 
 import msgspec
 import pytest
 
+from actors.facts import Recover, ShutDown
 from actors.records import Record
+from actors.recovery import AT_ONCE, Recovery
 from bus.causes import Cause
 from bus.events import StatusChanged
 from bus.instance import Failure
-from bus.requests import GetInstance
+from bus.requests import GetInstance, InitInstance
 from bus.states import Desired, Status
 from tests.actors.fakes import FakeProcess, make_database
 from tests.actors.house import House, opened
@@ -278,3 +281,58 @@ def test_a_manager_that_dies_before_it_wrote_the_pid(house: House) -> None:
     house.ready()
     assert house.status() is Status.RUNNING
     assert house.process() is not stray
+
+
+CROWD = [f"user{number:02}" for number in range(5 * AT_ONCE)]
+
+
+def test_a_crowd_comes_a_few_at_a_time() -> None:
+    """The next one is told when one has done it; who was asked for is told first, and once."""
+    told: list[str] = []
+    waiting: list[bool] = []
+
+    def recover(user_id: str) -> None:
+        told.append(user_id)
+        waiting.append(recovery.take(user_id))
+
+    recovery = Recovery(recover)
+    recovery.begin(CROWD)
+    assert told == CROWD[:AT_ONCE]
+    recover(CROWD[-1])
+    recovery.next()
+    assert told == [*CROWD[:AT_ONCE], CROWD[-1], CROWD[AT_ONCE]]
+    assert all(waiting)
+    recovery.hurry()
+    assert sorted(told) == CROWD
+    recovery.next()
+    assert not recovery.take(CROWD[0])
+
+
+def test_whoever_is_asked_for_is_recovered_first(house: House) -> None:
+    """A call that comes while others wait for their turn finds the process that is there."""
+    processes = [
+        leave(house, Status.RUNNING, Desired.RUNNING, alive=True, user_id=user)[1] for user in CROWD
+    ]
+    house.supervisor.tell(Recover())
+    callers = [house.ask_at_once(InitInstance(user_id=user)) for user in reversed(CROWD)]
+    house.settle()
+    for user in CROWD:
+        house.ready(user)
+    assert {caller.instance().pid for caller in callers} == {process.pid for process in processes}
+    assert (house.processes.living(), house.processes.spawned) == (processes, [])
+
+
+def test_an_end_amid_a_recovery_leaves_nobody(house: House) -> None:
+    """A manager that is told to end while others wait for their turn ends their processes, too."""
+    for user in CROWD:
+        leave(house, Status.RUNNING, Desired.RUNNING, alive=True, user_id=user)
+    house.supervisor.tell(Recover())
+    done = Event()
+    house.supervisor.tell(ShutDown(done=done.set, keep=False))
+    house.settle()
+    for process in house.processes.living():
+        assert process.signals == ["TERM"]
+        process.end()
+    house.settle()
+    assert done.is_set()
+    assert {house.status(user) for user in CROWD} == {Status.STOPPED}

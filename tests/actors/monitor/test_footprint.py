@@ -60,8 +60,8 @@ def measured(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Measured:
     return Measured(clock, monkeypatch)
 
 
-def of(*users: str) -> dict[str, Path]:
-    return {user: Path("/dbs") / user for user in users}
+def place(user_id: str) -> Path:
+    return Path("/dbs") / user_id
 
 
 def test_a_directory_is_measured_at_once_and_then_seldom(
@@ -69,12 +69,24 @@ def test_a_directory_is_measured_at_once_and_then_seldom(
 ) -> None:
     """A new one is not waited for; an old one is measured again after a minute."""
     sizes = Footprint(clock.monotonic)
-    sizes.measure(of("alice"))
+    sizes.measure(("alice",), place)
     clock.advance(REFRESH / 2)
-    sizes.measure(of("alice", "bob"))
+    sizes.measure(
+        (
+            "alice",
+            "bob",
+        ),
+        place,
+    )
     assert (sizes.size("alice"), sizes.size("bob")) == (1, 2)
     clock.advance(REFRESH / 2)
-    sizes.measure(of("alice", "bob"))
+    sizes.measure(
+        (
+            "alice",
+            "bob",
+        ),
+        place,
+    )
     assert (sizes.size("alice"), sizes.size("bob")) == (3, 2)
 
 
@@ -84,7 +96,13 @@ def test_a_large_directory_is_paid_for_afterwards(clock: FakeClock, measured: Me
     sizes = Footprint(clock.monotonic)
     for _ in range(2000):
         clock.advance(10.0)
-        sizes.measure(of("large", "small"))
+        sizes.measure(
+            (
+                "large",
+                "small",
+            ),
+            place,
+        )
     spent = 2.0 * measured.order.count("large")
     assert spent <= SHARE * clock.monotonic() + 2.0
     assert measured.order.count("large") > 10
@@ -96,14 +114,27 @@ def test_whoever_waited_longest_comes_first(clock: FakeClock, measured: Measured
     sizes = Footprint(clock.monotonic)
     for _ in range(400):
         clock.advance(10.0)
-        sizes.measure(of("large", "a", "b"))
+        sizes.measure(
+            (
+                "large",
+                "a",
+                "b",
+            ),
+            place,
+        )
     assert measured.order[:6] == ["large", "a", "b", "large", "a", "b"]
 
 
 def test_who_is_gone_is_forgotten(clock: FakeClock, measured: Measured) -> None:
     """No size is kept of a user that is not known any more."""
     sizes = Footprint(clock.monotonic)
-    sizes.measure(of("alice", "bob"))
+    sizes.measure(
+        (
+            "alice",
+            "bob",
+        ),
+        place,
+    )
     sizes.keep_only({"bob"})
     assert sizes.size("alice") is None
     assert sizes.size("bob") is not None

@@ -143,6 +143,24 @@ def test_a_look_that_fails_is_not_the_last(
     assert house.services.usage.latest("alice") is not None
 
 
+def test_who_has_no_process_is_looked_at_for_news_only(house: House, watched: Watched) -> None:
+    """Ten thousand sleepers cost a look-up each: nothing is noted that was noted before."""
+    house.run("alice")
+    house.stop("alice")
+    house.end("alice")
+    watched.look()
+    watched.look()  # the size of its data, which was measured after the first
+    seen = house.services.usage.latest("alice")
+    assert seen is not None
+    house.clock.advance(1.0)
+    watched.look()
+    assert house.services.usage.latest("alice") is seen
+    house.run("alice")
+    watched.make_real("alice")
+    watched.look()
+    assert house.services.usage.latest("alice") is not seen
+
+
 def test_a_process_that_is_gone_leaves_its_data(house: House, watched: Watched) -> None:
     """Of an instance without a process the size of the data is known, and nothing else."""
     house.run("alice")  # of paper: no such pid
