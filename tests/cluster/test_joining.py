@@ -74,8 +74,11 @@ def test_a_join_does_not_wait_for_a_restore(bench: Bench, slow: threading.Event)
     assert bench.house.record("bob").incarnation == ME.incarnation
     assert isinstance(bench.acquire("alice"), Unavailable)
     slow.set()
+    eventually(
+        lambda: bench.house.record("alice").epoch == bench.place("alice").epoch == 4,
+        "it has claimed the user, and has the data",
+    )
     eventually(lambda: bench.place("alice").base is None, "it has told that it has them")
-    assert bench.house.record("alice").epoch == bench.place("alice").epoch == 4
 
 
 def test_a_restore_of_a_former_membership_is_not_finished(
