@@ -34,6 +34,10 @@ class Elsewhere:
     def __init__(self, place: Place) -> None:
         self._place = place
 
+    def close(self) -> None:
+        """Wait for no answer any more."""
+        self._place.close()
+
     def send(self, user_id: str, entry: Entry, archive: Path, wanted: Callable[[], bool]) -> None:
         """Have a backup there; nothing of it counts before all of it is."""
         user = directory_name(user_id)

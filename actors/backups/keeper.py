@@ -122,6 +122,7 @@ class BackupKeeper(pykka.ThreadingActor):
         """End what is under way."""
         self._pieces.close()
         self._prover.close()
+        self._sending.close()
         self._jobs.close()
 
     def _receive(self, message: object) -> None:

@@ -44,6 +44,11 @@ class Sending:
         self._removing = False
         self._problem = ""
 
+    def close(self) -> None:
+        """Wait for no answer any more."""
+        if self._elsewhere is not None:
+            self._elsewhere.close()
+
     @property
     def elsewhere(self) -> Elsewhere:
         """What is there; raise :class:`Conflict` where nothing goes anywhere."""

@@ -164,7 +164,7 @@ class Cluster:
         self._atlas.start()
         self._steward.start()
         self._keeper.start()
-        return make_mover(moves, self._drain)
+        return make_mover(moves, self._drain, self._recovery.close)
 
     def _drain(self, draining: bool) -> None:
         self._entry = msgspec.structs.replace(self._entry, draining=draining)

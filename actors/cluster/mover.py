@@ -113,6 +113,7 @@ class Moves:
     def close(self) -> None:
         """Begin nothing more."""
         self._closed = True
+        self._halted.set()
         self._notice()
         for pool in (self._pool, self._asked, self._drills):
             pool.shutdown(cancel_futures=True)
@@ -275,11 +276,14 @@ class Moves:
             raise answer.error()
 
 
-def make_mover(moves: Moves, drain: Callable[[bool], None]) -> Capability:
-    """Return the capability of moves, begun."""
+def make_mover(
+    moves: Moves, drain: Callable[[bool], None], give_up: Callable[[], None]
+) -> Capability:
+    """Return the capability of moves, begun; ``give_up`` ends what is restored."""
     owner = Mover.start(moves, drain)
 
     def close() -> None:
+        give_up()
         moves.close()
         owner.stop()
 

@@ -72,6 +72,7 @@ class Recovery:
     def close(self) -> None:
         """Give up what is under way, and begin nothing more."""
         self._halted.set()
+        self._replica.close()
 
     def has_local(self, user_id: str) -> bool:
         """Whether a database of the user lies on this host."""

@@ -7,10 +7,13 @@ and backups are ours. The only use of obstore, which speaks to both kinds of pla
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import functools
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, InvalidStateError
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, Concatenate, ParamSpec, TypeVar
 
 import obstore
 from obstore.exceptions import BaseError
@@ -31,6 +34,36 @@ CHUNK = 8 * 1024 * 1024
 """Of a file that is fetched, in bytes: so much comes within :data:`PATIENCE`."""
 STORAGE = "storage"
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def asks(method: Callable[Concatenate[Place, P], T]) -> Callable[Concatenate[Place, P], T]:
+    """Have a method of :class:`Place` answered by a thread that nobody has to wait for.
+
+    A request that is under way cannot be taken back, and the manager is not to wait for it.
+    """
+
+    @functools.wraps(method)
+    def asking(self: Place, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        answer: Future[T] = Future()
+
+        def ask() -> None:
+            with contextlib.suppress(InvalidStateError):  # it is not waited for any more
+                try:
+                    answer.set_result(method(self, *args, **kwargs))
+                except Exception as error:
+                    answer.set_exception(error)
+
+        with self.waiting_for(answer):
+            try:
+                threading.Thread(target=ask, name="place", daemon=True).start()
+            except RuntimeError as error:  # the system gives no more threads
+                raise BackupError(f"The place cannot be asked: {error}") from error
+            return answer.result()
+
+    return asking
+
 
 class Place:
     """Any thread may use it. Every method raises :class:`BackupError` when it does not answer."""
@@ -42,9 +75,29 @@ class Place:
         found = url or settings.replica_url
         assert found is not None
         self._store = _open(settings, found, patience)
+        self._closed = False
+        self._answers: set[Future[Any]] = set()
         # where Litestream 0.5 puts the changes, before it puts them together
         self._changes = "0000" if found.startswith(S3) else "ltx/0"
 
+    def close(self) -> None:
+        """Whoever waits for an answer is told that there is none, and who asks from now on."""
+        self._closed = True
+        for answer in tuple(self._answers):
+            _refuse(answer)
+
+    @contextlib.contextmanager
+    def waiting_for(self, answer: Future[Any]) -> Iterator[None]:
+        """An answer is waited for within this block."""
+        self._answers.add(answer)
+        if self._closed:
+            _refuse(answer)
+        try:
+            yield
+        finally:
+            self._answers.discard(answer)
+
+    @asks
     def generations(self, user: str) -> dict[str, datetime]:
         """When each generation of the user's database began, by name, oldest first."""
         with _failures():
@@ -53,12 +106,14 @@ class Place:
         found = {name: began for name in names if (began := began_at(name)) is not None}
         return dict(sorted(found.items()))
 
+    @asks
     def written_at(self, user: str, generation: str) -> datetime | None:
         """When the generation was last written to; None: never."""
         with _failures():
             pages = obstore.list(self._store, prefix=f"{user}/{generation}")
             return max((each["last_modified"] for page in pages for each in page), default=None)
 
+    @asks
     def has_change(self, user: str, generation: str, name: str) -> bool:
         """Whether a file of changes is there, by the name that it has on the host."""
         with _failures():
@@ -68,17 +123,20 @@ class Place:
                 return False
             return True
 
+    @asks
     def files(self, user: str) -> set[str]:
         """Which of the user's uploaded files are there, relative to the data directory."""
         with _failures():
             pages = obstore.list(self._store, prefix=f"{user}/{STORAGE}")
             return {each["path"].removeprefix(f"{user}/") for page in pages for each in page}
 
+    @asks
     def send(self, user: str, path: str, content: BinaryIO | bytes | Iterator[bytes]) -> None:
         """Have a file of the user there; it is whole or not there."""
         with _failures():
             obstore.put(self._store, f"{user}/{path}", content)
 
+    @asks
     def fetch(self, user: str, path: str, target: Path) -> bool:
         """Copy a file of the user back; whether it is there at all."""
         with _failures():
@@ -101,6 +159,7 @@ class Place:
             end = min(start + CHUNK, size)
             yield obstore.get_range(self._store, path, start=start, end=end)
 
+    @asks
     def read(self, user: str, path: str) -> bytes | None:
         """Return the content of a small file of the user; None: it is not there."""
         with _failures():
@@ -109,12 +168,14 @@ class Place:
             except FileNotFoundError:
                 return None
 
+    @asks
     def names(self, user: str, folder: str) -> set[str]:
         """What lies in a folder of the user."""
         with _failures():
             pages = obstore.list(self._store, prefix=f"{user}/{folder}")
             return {each["path"].rpartition("/")[2] for page in pages for each in page}
 
+    @asks
     def remove_folder(self, user: str, folder: str) -> None:
         """Have nothing there in a folder of the user."""
         with _failures():
@@ -123,6 +184,7 @@ class Place:
                 if paths:
                     obstore.delete(self._store, paths)
 
+    @asks
     def purge(self, user: str, epoch: int, at: datetime, *, again: bool = False) -> None:
         """Remove what was there of a user who was purged ``at`` a moment, with data of ``epoch``.
 
@@ -147,6 +209,7 @@ class Place:
             if gone_paths:
                 obstore.delete(self._store, gone_paths)
 
+    @asks
     def remove(self, user: str, path: str) -> None:
         """Have no such file of the user there."""
         with _failures(), contextlib.suppress(FileNotFoundError):
@@ -169,6 +232,11 @@ def _open(settings: Settings, url: str, patience: str) -> LocalStore | S3Store:
         client_options={"allow_http": custom, "timeout": patience, "connect_timeout": patience},
         retry_config={"max_retries": TRIES if patience == PATIENCE else 0},
     )
+
+
+def _refuse(answer: Future[Any]) -> None:
+    with contextlib.suppress(InvalidStateError):  # it was answered just now
+        answer.set_exception(BackupError("It is not waited for any more: the manager is stopping"))
 
 
 @contextlib.contextmanager

@@ -129,6 +129,11 @@ class Replicas:
         """
         Rewind(self._settings, self._layout, self._opened()).take_out(user_id, at, target)
 
+    def close(self) -> None:
+        """Wait for no answer of the place of the replicas any more."""
+        for place in self._places.values():
+            place.close()
+
     def check_place(self) -> None:
         """Raise :class:`BackupError`, soon, when the place of the replicas does not answer."""
         self._glance.has_change("nobody", "none", "nothing")

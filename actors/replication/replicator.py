@@ -70,6 +70,7 @@ class Replicator(pykka.ThreadingActor):
         self._services = services
         self._replicas = replicas
         self._place = place
+        self._at_a_glance = at_a_glance
         self._copier = FileCopier(services.layout, place)
         self._copied_at: dict[str, datetime] = {}
         self._problems: dict[str, str] = {}
@@ -117,6 +118,8 @@ class Replicator(pykka.ThreadingActor):
     def on_stop(self) -> None:
         """End what is under way, and the threads."""
         self._copier.halted.set()
+        for each in (self._replicas, self._place, self._at_a_glance):
+            each.close()
         self._pool.shutdown(cancel_futures=True)
 
     def _look(self) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
+import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,9 +23,11 @@ from actors.layout import Layout, directory_name
 from actors.replication.place import Place as ReplicaPlace
 from actors.replication.rewind import Rewind, Wanted
 from bus.errors import BackupError, Unavailable
+from bus.settings import Settings
 from tests.cluster.rows import Rows, copied
 from tests.house.manager import Manager, running_manager
-from tests.house.surroundings import eventually
+from tests.house.surroundings import PATIENCE, eventually
+from tests.replication.s3 import bucket
 
 USER = "ann"
 
@@ -209,3 +213,17 @@ def test_what_was_set_aside_is_removed_after_a_while(tmp_path: Path) -> None:
         os.utime(layout.lost_and_found / name, (at, at))
     clear_lost_and_found(layout, datetime.now(UTC) - timedelta(seconds=5))
     assert [path.name for path in layout.lost_and_found.iterdir()] == ["new"]
+
+
+def test_a_restore_from_a_bucket_that_hangs_ends_with_the_manager(tmp_path: Path) -> None:
+    """At once, not when the bucket's time for an answer is over."""
+    layout = Layout(root=tmp_path, control=tmp_path / ".pblm")
+    with bucket(tmp_path / "s3") as users, ThreadPoolExecutor(1) as pool:
+        settings = Settings(**users.settings())  # type: ignore[arg-type]
+        replica = ReplicaPlace(settings)
+        restoring = Recovery(layout, Rewind(settings, layout, replica), replica)
+        users.server.send_signal(signal.SIGSTOP)
+        restored = pool.submit(restoring.restore, USER, place())
+        eventually(lambda: bool(replica._answers), "the bucket is asked")
+        restoring.close()
+        assert isinstance(restored.exception(PATIENCE), Unavailable)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -16,6 +18,7 @@ from actors.replication.generation import FORMAT, outdated
 from actors.replication.place import Place
 from bus.errors import BackupError
 from bus.settings import Settings
+from tests.house.surroundings import PATIENCE, eventually
 from tests.ports import free_ports
 from tests.replication.s3 import bucket
 
@@ -167,3 +170,19 @@ def test_a_bucket_that_is_not_there_says_so() -> None:
     )
     with pytest.raises(BackupError, match="does not answer"):
         Place(settings, "s3://bucket").generations(USER)
+
+
+def test_nobody_waits_for_an_answer_when_the_manager_ends(tmp_path: Path) -> None:
+    """A request that is under way is not taken back, and nobody waits for it."""
+    with bucket(tmp_path / "s3") as users:
+        settings = Settings(**users.settings())  # type: ignore[arg-type]
+        place = Place(settings)
+        users.server.send_signal(signal.SIGSTOP)
+        with ThreadPoolExecutor(2) as pool:
+            asked = [pool.submit(ask, USER) for ask in (place.generations, place.files)]
+            eventually(lambda: len(place._answers) == len(asked), "both are asked")
+            place.close()
+            for each in asked:
+                assert isinstance(each.exception(PATIENCE), BackupError)
+        with pytest.raises(BackupError, match="stopping"):
+            place.read(USER, "any")
