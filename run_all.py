@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from typing import Protocol
 
 from actors.doctor import Finding, Level, examine
+from actors.priority import go_first
 from actors.system import ActorSystem
 from api.app import create_app
 from api.cli.app import run
@@ -125,6 +126,8 @@ def serve(settings: Settings) -> int:
     configure(settings.log_format)
     logging.getLogger("pykka").setLevel(logging.WARNING)
     os.umask(0o077)
+    if not go_first(settings.niceness):
+        log.debug("PB_NICENESS=%d is not for this process to choose", settings.niceness)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     signals: queue.SimpleQueue[int] = queue.SimpleQueue()

@@ -20,6 +20,7 @@ from typing import Protocol
 
 from actors.diagnosis import spawn_failure
 from actors.logs import files
+from actors.priority import be_ordinary
 from actors.proc import ExitStatus, ProcessIdentity, boot_id, identify
 from bus.errors import InstanceIOError, ProcessError
 
@@ -179,6 +180,7 @@ class Processes:
             child = _popen(spec, log)
         finally:
             os.close(log)
+        be_ordinary(child.pid)
         try:
             pidfd = os.pidfd_open(child.pid)
         except OSError as error:  # what cannot be watched must not be left
@@ -346,8 +348,15 @@ def run_program(
     """
     pipe, quiet = subprocess.PIPE, subprocess.DEVNULL
     with subprocess.Popen(
-        argv, env=env, stdin=quiet, stdout=pipe, stderr=subprocess.STDOUT, umask=0o077
+        argv,
+        env=env,
+        stdin=quiet,
+        stdout=pipe,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        umask=0o077,
     ) as child:
+        be_ordinary(child.pid)
         try:
             for _ in range(math.ceil(timeout / LOOK)):
                 with contextlib.suppress(subprocess.TimeoutExpired):

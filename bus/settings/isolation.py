@@ -23,6 +23,7 @@ class IsolationSettings(Group):
     cpu_weight: int | None = setting(
         "PB_CPU_WEIGHT", "a weight from 1 to 10000", between(1, 10_000), None, "none"
     )
+    niceness: int = setting("PB_NICENESS", "from -20 to 0", between(-20, 0), -15)
     open_files_limit: int | None = setting(
         "PB_OPEN_FILES_LIMIT", "how many, from 64", at_least(64), None, "none"
     )
