@@ -15,6 +15,8 @@ from actors.process import Piped, pipe_to
 
 RETRY = 1.0
 """Seconds to the next try to have a guard."""
+LAST_SWEEP = 10.0
+"""Seconds that the guard may take to kill what is left when the manager ends."""
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +37,7 @@ class Watchman:
         self._closed = False
         self._until = 0.0
         self._guard = pipe_to(self._command)
-        self._reader = threading.Thread(target=self._read, name="guard")
+        self._reader = threading.Thread(target=self._read, name="guard", daemon=True)
         self._reader.start()
 
     @property
@@ -62,14 +64,24 @@ class Watchman:
             return self._said.wait_for(lambda: self._swept >= number, patience)
 
     def close(self) -> None:
-        """End it; it kills what is left before it ends. Again: nothing."""
+        """End it; it kills what is left before it ends. Again: nothing.
+
+        What cannot be killed is left to it: it goes on trying, and no host with these data joins.
+        """
         with self._said:
             if self._closed:
                 return
             self._closed = True
         self._guard.close_input()
-        self._reader.join()
-        self._guard.wait()
+        self._reader.join(LAST_SWEEP)
+        if self._reader.is_alive():
+            log.error(
+                "some instances do not end when they are killed: the guard, pid %d, goes on trying,"
+                " and this host joins no more until they have ended",
+                self.pid,
+            )
+        else:
+            self._guard.wait()
 
     def _tell(self, what: str) -> None:
         with contextlib.suppress(OSError, ValueError):  # it has died: another one is started

@@ -79,6 +79,21 @@ def test_the_end_of_the_manager_is_the_end_of_all() -> None:
         assert ours.wait(PATIENCE) == -signal.SIGKILL
 
 
+def test_what_cannot_be_killed_is_left_to_the_guard(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It waits for its disk, say: the manager ends without it, and says so."""
+    monkeypatch.setattr("actors.cluster.watchman.LAST_SWEEP", 0.1)
+    guard = Watchman("guard-7", (), lambda: None)
+    os.kill(guard.pid, signal.SIGSTOP)  # as one that goes on sweeping, it does not end
+    try:
+        guard.close()
+        assert f"the guard, pid {guard.pid}, goes on trying" in caplog.text
+    finally:
+        os.kill(guard.pid, signal.SIGCONT)
+        await_end(guard.pid)
+
+
 def test_a_guard_that_dies_is_replaced() -> None:
     """The next one knows the deadline."""
     with watchman("guard-5") as (guard, fenced), tenant("guard-5") as ours:
