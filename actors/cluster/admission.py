@@ -91,8 +91,9 @@ class Admission:
             case InstanceDeleted(user_id=user_id, purge_at=datetime()):
                 self._steward.mirror(user_id)  # of a purge they know before
             case InstanceRenamed(user_id=user_id, to=to):
-                self._steward.mirror(to)
-                self._steward.end(user_id)
+                if to not in self._steward.arrivals:  # else both names are told at its end, as one
+                    self._steward.mirror(to)
+                    self._steward.end(user_id)
 
     def _is_needed(self, request: UserRequest, member: Membership) -> bool:
         """Whether the user has to be had here first. Raises :class:`Unavailable`: it moves."""

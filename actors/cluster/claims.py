@@ -26,7 +26,7 @@ from actors.cluster.hands import Hands
 from actors.cluster.jobs import Later, at_once
 from actors.cluster.lookout import Lookout, check_known
 from actors.cluster.luggage import Luggage
-from actors.cluster.names import check_departed
+from actors.cluster.names import check_departed, leaving
 from actors.cluster.places import Places
 from actors.cluster.placing import (
     claimed_by,
@@ -286,7 +286,10 @@ class Claims:
         if record is not None:
             durable = epoch if epoch == record.epoch and self._has_base(record) else 0
             place = msgspec.structs.replace(mirrored(place, record), durable=durable)
-        self._places.put(user_id, seen, place, member)
+        former = None if record is None else leaving(user_id, member, self._places, self._store)
+        self._places.put(user_id, seen, place, member, also=former)
+        if former is not None:
+            self._store.told(former.user_id)
         reason = f"It was placed on this host, {member.host}"
         self._hand(hands, member, order_of(user_id, place, reason))
         if record is not None:

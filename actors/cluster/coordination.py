@@ -38,6 +38,14 @@ class SeenPlace(msgspec.Struct, frozen=True):
     revision: int
 
 
+class Ending(msgspec.Struct, frozen=True, kw_only=True):
+    """What another user's place becomes by the same swap: there is nobody of that name then."""
+
+    user_id: str
+    seen: SeenPlace
+    place: Place
+
+
 class SeenKept(msgspec.Struct, frozen=True):
     """What goes with a user, and when it was last changed."""
 
@@ -112,11 +120,12 @@ class Coordination(Protocol):
         member: Membership,
         *,
         gone: str | None = None,
+        also: Ending | None = None,
     ) -> SeenPlace | None:
         """Have ``new`` in the place of what was ``seen``; None: that has not come true.
 
         That is when somebody was faster, ``member`` is not there any more, or ``gone`` is. A place
-        that is purged has nothing beside it any more.
+        that is purged has nothing beside it any more. ``also`` comes true with it, or neither does.
         """
 
     def kept(self, user_id: str) -> SeenKept | None:

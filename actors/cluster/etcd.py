@@ -19,6 +19,7 @@ from actors.cluster import gateway, releases
 from actors.cluster.coordination import (
     Change,
     Compacted,
+    Ending,
     Lost,
     Membership,
     NameTaken,
@@ -146,6 +147,7 @@ class Etcd:
         member: Membership,
         *,
         gone: str | None = None,
+        also: Ending | None = None,
     ) -> SeenPlace | None:
         """One transaction. When its answer is lost, what is there tells: no two write the same."""
         key = self._user(user_id)
@@ -155,15 +157,23 @@ class Etcd:
         ]
         if gone is not None:
             conditions.append(_created(self._host(gone), 0))
-        steps = [_put(key, new)]
-        if new.state is State.PURGED:
-            steps.append(_deletion(self._kept(user_id)))
+        steps = self._written(user_id, new)
+        if also is not None:
+            conditions.append(_modified(self._user(also.user_id), also.seen.revision))
+            steps += self._written(also.user_id, also.place)
         answer = self._call("kv/txn", _txn(conditions, steps), Committed)
         if answer.succeeded:
             return SeenPlace(new, answer.header.revision)
         found = self.read(user_id)
         # A former try of the very same call was carried out, and its answer lost.
         return found if found is not None and found.place == new and found != seen else None
+
+    def _written(self, user_id: str, place: Place) -> list[Json]:
+        """Return the steps after which the place is so."""
+        steps = [_put(self._user(user_id), place)]
+        if place.state is State.PURGED:
+            steps.append(_deletion(self._kept(user_id)))
+        return steps
 
     def kept(self, user_id: str) -> SeenKept | None:
         """See :class:`Coordination`."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
-from actors.cluster.coordination import Membership
+from actors.cluster.coordination import Ending, Membership
 from actors.cluster.directory import Place, State
 from actors.cluster.places import Places
 from actors.cluster.placing import expecting, expects, is_free, ours, purged
 from actors.records import Record
 from actors.store import Store
 from bus.errors import Conflict, Unavailable
+
+log = logging.getLogger(__name__)
 
 
 class Names:
@@ -71,6 +74,32 @@ class Names:
             return purged(place) if place is not None and last else None
 
         self._places.change(user_id, change)
+
+
+def leaving(user_id: str, member: Membership, places: Places, store: Store) -> Ending | None:
+    """Return the end of the name that the user had before, if the hosts do not know of it.
+
+    Not where another host goes on with that name, since this one was lost before it could tell.
+    """
+    old = _former_name(user_id, store)
+    if old is None:
+        return None
+    seen = places.read(old)
+    if seen is None or (seen.place.host, seen.place.epoch) != (member.host, store.departures[old]):
+        if seen is not None and seen.place.state is not State.PURGED:
+            log.error("%s was renamed from %s, which another host goes on with", user_id, old)
+        store.told(old)
+        return None
+    return Ending(user_id=old, seen=seen, place=purged(seen.place))
+
+
+def _former_name(user_id: str, store: Store) -> str | None:
+    """Return what the user was called before, of whose new name the hosts do not know."""
+    if not store.departures:
+        return None
+    told = store.departures
+    found = [left for left in store.leftovers() if left.heir == user_id]
+    return next((left.user_id for left in found if told.get(left.user_id) == left.epoch), None)
 
 
 def check_departed(user_id: str, store: Store) -> None:

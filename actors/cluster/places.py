@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from actors.cluster.atlas import Atlas
-from actors.cluster.coordination import Coordination, Membership, SeenPlace
+from actors.cluster.coordination import Coordination, Ending, Membership, SeenPlace
 from actors.cluster.directory import Place, State
 from bus.errors import Unavailable
 
@@ -55,11 +55,14 @@ class Places:
         member: Membership,
         *,
         gone: str | None = None,
+        also: Ending | None = None,
     ) -> SeenPlace | None:
         """See :meth:`Coordination.swap`; what has come true is known here at once."""
-        found = self._coordination.swap(user_id, seen, place, member, gone=gone)
+        found = self._coordination.swap(user_id, seen, place, member, gone=gone, also=also)
         if found is not None:
             self._atlas.learn(user_id, found)
+            if also is not None:
+                self._atlas.learn(also.user_id, SeenPlace(also.place, found.revision))
         return found
 
     def put(
@@ -70,9 +73,10 @@ class Places:
         member: Membership,
         *,
         gone: str | None = None,
+        also: Ending | None = None,
     ) -> SeenPlace:
         """Likewise; raises :class:`Unavailable` when it has not come true."""
-        found = self.swap(user_id, seen, place, member, gone=gone)
+        found = self.swap(user_id, seen, place, member, gone=gone, also=also)
         if found is None:
             why = f"The place of {user_id} has changed meanwhile, or this host is not a member"
             raise Unavailable(why, retry_after=1)

@@ -242,13 +242,13 @@ class Steward:
             finish_renames(services.store, services.layout)
             finish_swaps(services.store, services.layout)
             end_all(services)
-            for user_id in tuple(services.store.departures):
-                self.end(user_id)
         works = {each.user_id: self._settling(each) for each in self._unsettled(member)}
         self._jobs.all(works, SETTLING, lambda: self._member() == member and not self._closed)
         if self._member() != member or self._closed:
             return
         self._settled_for = member.incarnation
+        for user_id in tuple(services.store.departures):  # whose new name is not told with it
+            self.end(user_id)
         if early:
             self._hands.begin()
             self._recover()

@@ -12,6 +12,7 @@ from actors.cluster.atlas import Atlas
 from actors.cluster.claims import Claims
 from actors.cluster.coordination import (
     Change,
+    Ending,
     Membership,
     Presence,
     SeenHost,
@@ -85,6 +86,7 @@ class Paper:
         member: Membership,
         *,
         gone: str | None = None,
+        also: Ending | None = None,
     ) -> SeenPlace | None:
         if self.before_swap:
             self.before_swap.pop(0)()
@@ -94,6 +96,11 @@ class Paper:
             is_member = there is not None and there.incarnation == member.incarnation
             if not is_member or self.places.get(user_id) != seen or gone in self.present:
                 return None
+            if also is not None:
+                if self.places.get(also.user_id) != also.seen:
+                    return None
+                self.put(also.user_id, also.place)
+                self.beside.pop(also.user_id, None)
             if new.state is State.PURGED:
                 self.beside.pop(user_id, None)
             return self.put(user_id, new)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from actors.cluster.coordination import Membership
+from actors.cluster.coordination import Membership, SeenPlace
 from actors.cluster.directory import State
+from actors.cluster.duties import FIRST
 from actors.data import belongings
 from bus.errors import Conflict, InstanceIOError
 from bus.requests import CloneInstance, InitInstance, RenameInstance
 from bus.states import Desired, Status
 from tests.actors.fakes import make_database
+from tests.actors.house import Caller
 from tests.actors.test_store import record
 from tests.cluster.bench import Bench, bench_of
 from tests.cluster.hosts import place
@@ -228,13 +231,50 @@ def test_a_claim_that_was_not_noted_goes_on_with_what_is_here(bench: Bench) -> N
     assert lost_and_found(bench) == []
 
 
-def test_a_rename_is_told_at_both_names(bench: Bench, other: Desk) -> None:
-    """The new one is the user's, the old one anybody's."""
+def rename(bench: Bench) -> Caller:
     bench.house.settle()
     caller = bench.ask(RenameInstance(user_id="alice", to="bob"))
     eventually(lambda: bool(bench.house.process("alice").signals), "it is to end")
     bench.house.end("alice")
-    assert caller.instance().user_id == "bob"
+    return caller
+
+
+def test_the_hosts_know_a_user_by_one_of_its_names(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whenever this one is lost: whoever has the old name does not have the new one, too."""
+    swap, known = bench.paper.swap, []
+
+    def told(*what: Any, **more: Any) -> SeenPlace | None:
+        found = swap(*what, **more)
+        states = bench.place("alice").state is State.PURGED, bench.place("bob").expected is None
+        known.append(states)
+        return found
+
+    monkeypatch.setattr(bench.paper, "swap", told)
+    assert rename(bench).instance().user_id == "bob"
+    assert (known[0], set(known)) == ((False, False), {(False, False), (True, True)})
+    assert bench.house.store.departures == {}
+    assert bench.atlas.place("alice") == bench.place("alice")
+
+
+def test_a_name_that_another_host_goes_on_with_is_not_ended(bench: Bench) -> None:
+    """It has taken the user since, as this one was lost; here the rename has taken place."""
+    bench.paper.before_swap += [lambda: None, lambda: setattr(bench.paper, "away", True)]
+    assert rename(bench).instance().user_id == "bob"
+    bench.paper.change("alice", host="h2", epoch=2)
+    before = bench.place("alice")
+    bench.paper.away = False
+    eventually(lambda: FIRST in bench.house.clock.due(), "it is to be told again")
+    bench.house.clock.advance(FIRST)
+    eventually(lambda: bench.place("bob").expected is None, "the new name is told")
+    eventually(lambda: bench.house.store.departures == {}, "and nothing is to be told of the other")
+    assert bench.place("alice") == before
+
+
+def test_a_rename_is_told_at_both_names(bench: Bench, other: Desk) -> None:
+    """The new one is the user's, the old one anybody's."""
+    assert rename(bench).instance().user_id == "bob"
     assert bench.place("bob").host == "h1"
     eventually(lambda: bench.place("alice").state is State.PURGED, "it is told")
     assert other.claims.acquire("alice", other.hands, new=True)

@@ -9,7 +9,7 @@ from queue import SimpleQueue
 import pytest
 
 from actors.cluster.atlas import Atlas
-from actors.cluster.coordination import Change, Lost, NameTaken
+from actors.cluster.coordination import Change, Ending, Lost, NameTaken
 from actors.cluster.directory import State
 from actors.cluster.etcd import STRANGER, Etcd
 from actors.cluster.gateway import Committed, Unreachable, encoded
@@ -88,6 +88,23 @@ def test_a_claim_whose_answer_was_lost_is_known(agreed: Etcd) -> None:
     member = joined(agreed)
     assert agreed.swap("alice", None, place(member), member) is not None
     assert agreed.swap("alice", None, place(member), member) == agreed.read("alice")
+
+
+def test_two_places_change_as_one(agreed: Etcd) -> None:
+    """Or neither does, where one of them has changed since it was seen."""
+    member = joined(agreed)
+    old = agreed.swap("alice", None, place(member), member)
+    assert old is not None
+    newer = agreed.swap("alice", old, place(member, state=State.STOPPED), member)
+    assert newer is not None
+    gone = place(member, state=State.PURGED)
+    for seen, comes in ((old, False), (newer, True)):
+        ending = Ending(user_id="alice", seen=seen, place=gone)
+        told = agreed.swap("bob", None, place(member), member, also=ending)
+        assert (told is not None, agreed.read("bob") is not None) == (comes, comes)
+        found = agreed.read("alice")
+        assert found is not None
+        assert (found.place == gone) is comes
 
 
 def test_a_name_belongs_to_one_directory(agreed: Etcd) -> None:
