@@ -9,6 +9,7 @@ is older than the last.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from datetime import datetime
 
@@ -24,8 +25,10 @@ from bus.errors import BackupError, Conflict, Unavailable
 
 WAIT = 30.0
 """Seconds in which a host may come that has newer data than the replica: it may be starting."""
-SILENCE = 60.0
-"""Seconds in which a place of replicas that did not answer is not asked without need."""
+HANG = 1.0
+"""Seconds after which a look that fails has found a place that hangs, and not one that refuses."""
+SILENCE = 10.0
+"""Seconds in which such a place is not asked again, while one look finds out how it is then."""
 RETRY = 5
 """Seconds after which it is worth another try."""
 
@@ -55,6 +58,7 @@ class Lookout:
         self._replicas = replicas
         self._atlas = atlas
         self._now = now
+        self._lock = threading.Lock()
         self._silent_until = 0.0
         self._waiting: dict[str, float] = {}
 
@@ -113,18 +117,33 @@ class Lookout:
 
     def _last(self, user_id: str, since: datetime | None, *, sure: bool) -> int:
         """Return the last epoch that has a replica; what began before ``since`` was another's."""
-        if not sure and self._now() < self._silent_until:
-            return 0
         try:
-            found = self._replicas.generations(user_id)
+            found = self._generations(user_id)
         except BackupError as error:
-            self._silent_until = self._now() + SILENCE
             if sure:
                 raise Unavailable(error.message, retry_after=RETRY) from error
             log.warning("%s: claimed without a look: %s", user_id, error.message)
             return 0
         counting = (name for name, at in found.items() if since is None or at >= since)
         return max(map(epoch_of, counting), default=0)
+
+    def _generations(self, user_id: str) -> dict[str, datetime]:
+        """Look; while the place hangs, one looks at a time, and the others hear that at once."""
+        began = self._now()
+        with self._lock:
+            if began < self._silent_until:
+                raise BackupError("The place of replicas does not answer")
+            if self._silent_until:
+                self._silent_until = began + SILENCE
+        try:
+            found = self._replicas.generations(user_id)
+        except BackupError:
+            now = self._now()
+            if now > began + HANG:
+                self._silent_until = now + SILENCE
+            raise
+        self._silent_until = 0.0
+        return found
 
     def _wait(self, user_id: str, last: int) -> None:
         now = self._now()

@@ -10,7 +10,7 @@ import pytest
 from actors.cluster.atlas import Atlas
 from actors.cluster.coordination import Membership
 from actors.cluster.directory import State
-from actors.cluster.lookout import WAIT
+from actors.cluster.lookout import SILENCE, WAIT
 from actors.layout import directory_name
 from actors.replication.generation import Generation
 from bus.errors import BackupError, Conflict, Unavailable
@@ -152,28 +152,44 @@ def test_what_a_former_user_of_the_name_has_left_is_no_sign(desk: Desk) -> None:
     assert there(desk)[1] == COPY + 1
 
 
-def test_whose_data_are_here_does_not_wait_for_the_replica(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Unless etcd was put back. It is asked once, and then not for a while."""
-    asked = []
+class Place:
+    """One that does not answer, and takes its time for it."""
 
-    def silent(user_id: str) -> None:
-        asked.append(user_id)
+    def __init__(self, patience: float) -> None:
+        self.asked, self.at, self._patience = 0, 100.0, patience
+
+    def generations(self, user_id: str) -> dict[str, datetime]:
+        """See :class:`Replicas`."""
+        self.asked += 1
+        self.at += self._patience
         raise BackupError("no route")
 
-    monkeypatch.setattr(desk.replicas, "generations", silent)
-    kept(desk, epoch=COPY)
-    for _ in range(2):
+
+@pytest.mark.parametrize(("patience", "asked"), [(0.1, 3), (5.0, 1)])
+def test_whose_data_are_here_does_not_wait_for_the_replica(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, patience: float, asked: int
+) -> None:
+    """Unless etcd was put back. Where it hangs it is asked once, and not again for a while."""
+    replica = Place(patience)
+    monkeypatch.setattr(desk.replicas, "generations", replica.generations)
+    monkeypatch.setattr(desk.claims._lookout, "_now", lambda: replica.at)
+
+    def claimed() -> bool:
         copied(desk, FORMER)
         desk.store.put(record(identity="hers", incarnation=3, epoch=COPY))
-        assert desk.claims.acquire("alice", desk.hands)
-    assert asked == ["alice"]
-    copied(desk, FORMER)
-    desk.store.put(record(identity="hers", incarnation=3, epoch=COPY))
+        return desk.claims.acquire("alice", desk.hands)
+
+    kept(desk, epoch=COPY)
+    assert claimed()
+    assert claimed()
     desk.atlas.put_back = True
-    with pytest.raises(Unavailable, match="no route"):
-        desk.claims.acquire("alice", desk.hands)
+    with pytest.raises(Unavailable, match=r"no route|does not answer"):
+        claimed()
+    assert replica.asked == asked
+    replica.at += SILENCE
+    desk.atlas.put_back = False
+    assert claimed()
+    assert replica.asked == asked + 1
 
 
 class Copied(Paper):
