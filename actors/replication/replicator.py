@@ -83,6 +83,9 @@ class Replicator(pykka.ThreadingActor):
         most = services.settings.cluster_max_lag
         self._lag_round = LAG_ROUND if most is None else min(LAG_ROUND, most / 2)
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="replicas")
+        # A place that hangs holds a look at what is left for minutes, and the lag is a promise.
+        self._clearing = ThreadPoolExecutor(1, thread_name_prefix="leftovers")
+        self._measuring = ThreadPoolExecutor(1, thread_name_prefix="lag")
 
     def on_receive(self, message: object) -> None:
         """Take a request, or the news that time has passed. A bug ends the step, not this."""
@@ -101,11 +104,9 @@ class Replicator(pykka.ThreadingActor):
             case FilesForgotten(user_ids=user_ids):
                 self._forgotten.update(user_ids)
             case LeftoversDue(user_id=whose):
-                self._run(lambda: self._clear_up(whose))
-                if whose is None:
-                    self._later(CLEAR_UP, message)
+                self._run(lambda: self._clear_up(whose), pool=self._clearing)
             case LagDue():
-                self._run(self._measure_lag)
+                self._run(self._measure_lag, pool=self._measuring)
             case LagKnown():
                 self._lag_known(message)
                 self._later(self._lag_round, LagDue())
@@ -120,7 +121,8 @@ class Replicator(pykka.ThreadingActor):
         self._copier.halted.set()
         for each in (self._replicas, self._place, self._at_a_glance):
             each.close()
-        self._pool.shutdown(cancel_futures=True)
+        for pool in (self._pool, self._clearing, self._measuring):
+            pool.shutdown(cancel_futures=True)
 
     def _look(self) -> None:
         for record in self._services.store.records():
@@ -155,7 +157,15 @@ class Replicator(pykka.ThreadingActor):
         tell(self.actor_ref, FilesCopied(at=now, problems=problems, users=tuple(users)))
 
     def _clear_up(self, only: str | None) -> None:
-        """Have nothing in the place that is nobody's any more. In a thread."""
+        """One round, of that user or of all; of all again a while after its end. In a thread."""
+        try:
+            self._remove_leftovers(only)
+        finally:
+            if only is None:
+                self._later(CLEAR_UP, LeftoversDue())
+
+    def _remove_leftovers(self, only: str | None) -> None:
+        """Have nothing in the place that is nobody's any more."""
         found = self._services.store.leftovers()
         heirs = {left.user_id: left.heir for left in found}
         for left in found:
@@ -264,7 +274,13 @@ class Replicator(pykka.ThreadingActor):
             problem=self._problems.get(user_id),
         )
 
-    def _run(self, work: Callable[[], object], reply: Reply | None = None) -> None:
+    def _run(
+        self,
+        work: Callable[[], object],
+        reply: Reply | None = None,
+        *,
+        pool: ThreadPoolExecutor | None = None,
+    ) -> None:
         def safely() -> None:
             try:
                 work()
@@ -275,7 +291,7 @@ class Replicator(pykka.ThreadingActor):
                     reply(ErrorAnswer.of(_known(bug)))
 
         with contextlib.suppress(RuntimeError):  # closed
-            self._pool.submit(safely)
+            (pool or self._pool).submit(safely)
 
     def _safely(self, step: Callable[[], None]) -> None:
         try:

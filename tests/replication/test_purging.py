@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -10,15 +11,16 @@ from queue import SimpleQueue
 from typing import cast
 
 import pytest
+from pykka import ActorRef
 
 from actors.cluster.coordination import Membership
 from actors.cluster.directory import State
 from actors.layout import directory_name
 from actors.records import Leftover, Record
-from actors.replication.facts import LeftoversDue
+from actors.replication.facts import LagDue, LeftoversDue
 from actors.replication.place import Place
 from actors.replication.replicas import Replicas
-from actors.replication.replicator import CLEAR_UP, Replicator
+from actors.replication.replicator import CLEAR_UP, LAG_ROUND, Replicator
 from bus.errors import BackupError
 from bus.requests import DeleteInstance
 from bus.states import Desired, Status
@@ -44,14 +46,37 @@ class Refusing:
         if self._refusals >= 0:
             raise BackupError("it does not answer")
 
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class Hanging(Refusing):
+    """A place that says nothing before it is closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ended = threading.Event()
+
+    def purge(self, user: str, epoch: int, at: datetime, *, again: bool = False) -> None:
+        """Wait."""
+        super().purge(user, epoch, at, again=again)
+        self._ended.wait()
+        raise BackupError("it does not answer")
+
+    def close(self) -> None:
+        """Whoever waits is told that there is no answer."""
+        self._ended.set()
+
 
 @contextmanager
-def replicator(house: House, place: Refusing, replicas: object = None) -> Iterator[None]:
+def replicator(
+    house: House, place: Refusing, replicas: object = None
+) -> Iterator[ActorRef[Replicator]]:
     there = cast("Place", place)
-    owner = Replicator.start(house.services, cast("Replicas", replicas), there, there)
+    owner = Replicator.start(house.services, cast("Replicas", replicas or Based()), there, there)
     owner.tell(LeftoversDue())
     try:
-        yield
+        yield owner
     finally:
         owner.stop()
 
@@ -63,6 +88,7 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 
 AT = datetime(2026, 11, 28, 10, tzinfo=UTC)
+USERS = ("alice", "bob", "carol", "dave")
 
 
 def leave(house: House, user_id: str, epoch: int = 3, heir: str | None = None) -> None:
@@ -110,6 +136,27 @@ class Based:
     def has_base(self, user: Record) -> bool:
         """See :class:`Replicas`."""
         return user.user_id in self.users
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def test_a_place_that_hangs_is_asked_for_one_purge_and_the_lag_is_known(house: House) -> None:
+    """Be there ever so many; the next round begins a while after this one has ended."""
+    place = Hanging()
+    for user_id in USERS:
+        leave(house, user_id)
+    with replicator(house, place) as owner:
+        assert place.purged.get(timeout=PATIENCE)
+        for user_id in USERS:
+            owner.tell(LeftoversDue(user_id=user_id))
+        house.clock.advance(CLEAR_UP)
+        owner.tell(LagDue())
+        eventually(lambda: LAG_ROUND in house.clock.due(), "it was looked, and is again")
+        assert CLEAR_UP not in house.clock.due()
+        assert place.purged.empty()
+        place.close()
+        eventually(lambda: CLEAR_UP in house.clock.due(), "the round has ended")
 
 
 def test_what_a_renamed_user_had_is_removed_once_it_has_a_replica_again(house: House) -> None:
