@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -148,12 +149,20 @@ def test_at_the_end_what_waits_is_cancelled_and_what_is_served_is_awaited(
     for call in held:
         served(workers, call)
     workers.add_task(waiting := Call())
-    for call in held:
-        threading.Timer(0.05, call.may_end.set).start()
-    assert workers.shutdown(timeout=PATIENCE)
+    with ThreadPoolExecutor(1) as pool:
+        ending = pool.submit(workers.shutdown, timeout=PATIENCE)
+        while not workers._closed:
+            waiting.begun.wait(0.001)
+        assert not ending.done()
+        for call in held:
+            call.may_end.set()
+        assert ending.result(PATIENCE)
     assert waiting.cancelled.is_set()
     assert not waiting.begun.is_set()
-    assert not any(call.thread and call.thread.is_alive() for call in held)
+    for call in held:
+        assert call.thread is not None
+        call.thread.join(PATIENCE)
+        assert not call.thread.is_alive()
 
 
 def test_who_does_not_end_is_not_awaited_for_ever(workers: Workers) -> None:

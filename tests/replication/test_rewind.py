@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
+import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +13,9 @@ import pytest
 import requests
 
 from actors.clock import utc_now
+from actors.layout import directory_name
+from actors.replication.place import Place
+from actors.replication.rewind import Rewind
 from tests.backups.calls import Backups
 from tests.backups.plain import DOCUMENTS
 from tests.house.caller import Json
@@ -68,16 +74,26 @@ def replica(manager: Manager, user_id: str) -> Json:
     return told
 
 
-def await_copy(manager: Manager, user_id: str) -> datetime:
-    """Return a moment until which everything was copied."""
-    now = utc_now()
-
-    def copied() -> bool:
-        written = replica(manager, user_id)["written_at"]
-        return written is not None and datetime.fromisoformat(written) > now
-
-    eventually(copied, "what was written is in the replica")
+def await_copy(manager: Manager, user_id: str, title: str) -> datetime:
+    """Return a moment at which the document was in the replica."""
+    eventually(lambda: is_copied(manager, user_id, title), f"{title} is in the replica")
     return utc_now()
+
+
+def is_copied(manager: Manager, user_id: str, title: str) -> bool:
+    """Whether a restore would bring the document now; the time of the last write does not tell."""
+    place, user = Place(manager.settings), directory_name(user_id)
+    rewind = Rewind(manager.settings, manager.layout, place)
+    last = max(place.generations(user), default=None)
+    with tempfile.TemporaryDirectory() as folder:
+        if not last or not rewind.put_together(f"{user}/{last}", None, Path(folder), check="quick"):
+            return False
+        with closing(sqlite3.connect(Path(folder, "data.db"))) as database:
+            try:
+                found = database.execute("SELECT 1 FROM documents WHERE title = ?", [title])
+            except sqlite3.OperationalError:  # not even the table
+                return False
+            return found.fetchone() is not None
 
 
 def test_a_user_is_taken_back_to_a_moment(house: Manager) -> None:
@@ -87,10 +103,10 @@ def test_a_user_is_taken_back_to_a_moment(house: Manager) -> None:
     letter = owner.write("kept", one=LETTER)
     eventually(lambda: replica(house, "ann")["files"] >= 1, "the file is in the replica")
     owner.write("marked")
-    moment = await_copy(house, "ann")
+    moment = await_copy(house, "ann", "marked")
     owner.call("DELETE", f"collections/documents/records/{letter['id']}")
     owner.write("late")
-    await_copy(house, "ann")
+    await_copy(house, "ann", "late")
 
     asked = {"at": moment.isoformat()}
     made = backups.done("POST", "backups", json=asked)["backup"]
@@ -111,7 +127,7 @@ def test_what_was_restored_is_replicated_anew(house: Manager) -> None:
     owner.call("POST", "collections", json=DOCUMENTS)
     first = backups.make()
     owner.write("lost")
-    moment = await_copy(house, "bea")
+    moment = await_copy(house, "bea", "lost")
     backups.restore(first)
     eventually(lambda: len(replica(house, "bea")["generations"]) == 2, "a second one began")
     assert owner.documents() == {}
