@@ -9,7 +9,9 @@ from collections.abc import Callable
 from tests.chaos.errors import Overdue
 
 POLL = 0.02
-"""Seconds between two looks."""
+"""Seconds between two looks at first."""
+COARSER = 0.05
+"""Later this share of the wait so far: a look takes CPU from those who are waited for."""
 
 
 def wait_until(
@@ -18,9 +20,10 @@ def wait_until(
     """Return after how many seconds ``condition`` held; raise :class:`Overdue` if it never did."""
     began = time.monotonic()
     while not condition():
-        if time.monotonic() - began > seconds:
+        waited = time.monotonic() - began
+        if waited > seconds:
             raise Overdue(f"not within {seconds:g} s: {what}")
-        pause(poll)
+        pause(max(poll, waited * COARSER))
     return time.monotonic() - began
 
 

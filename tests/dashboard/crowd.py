@@ -13,15 +13,19 @@ import msgspec
 from api.app import create_app
 from api.live.server import LiveServer
 from api.server import ApiServer
+from bus.answers import DoorAnswer
 from bus.client import BusClient
+from bus.door import DoorUse
 from bus.events import Event
 from bus.hub import Hub, Reply
-from bus.requests import GetFleet, Request
+from bus.requests import GetDoor, GetFleet, Request
 from bus.settings import Settings
 from bus.states import Status
 from tests.api.test_monitor import FLEET
 from tests.bus.parts import Mind, instance
 from tests.ports import free_ports
+
+NO_DOOR = DoorAnswer(door="off", use=DoorUse(), asleep=0, memory_saved_bytes=None, users={})
 
 
 class Crowd:
@@ -55,10 +59,13 @@ class Crowd:
             self._mind.instances[user_id] = placed
 
     def _answer(self, request: Request, reply: Reply) -> None:
-        if isinstance(request, GetFleet):
-            reply(msgspec.structs.replace(FLEET, unreachable_hosts=self.silent))
-        else:
-            self._mind(request, reply)
+        match request:
+            case GetFleet():
+                reply(msgspec.structs.replace(FLEET, unreachable_hosts=self.silent))
+            case GetDoor():
+                reply(NO_DOOR)
+            case _:
+                self._mind(request, reply)
 
     def stir(self, changes: int) -> None:
         """Have as many instances change, one after the other: fail and run again."""
