@@ -7,6 +7,7 @@ import fcntl
 import os
 import signal
 import socket
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,9 +34,14 @@ class Server:
         return self.state not in "ZXxTt"
 
 
-def servers(root: Path) -> list[Server]:
-    """All processes that serve a directory under ``root``."""
-    found = (look(int(name)) for name in os.listdir("/proc") if name.isdigit())
+def pids() -> set[int]:
+    """All processes of the machine."""
+    return {int(name) for name in os.listdir("/proc") if name.isdigit()}
+
+
+def servers(root: Path, among: Collection[int] | None = None) -> list[Server]:
+    """All processes that serve a directory under ``root``; ``among`` some, if they are given."""
+    found = map(look, pids() if among is None else among)
     return [each for each in found if each and each.directory.startswith(f"{root}{os.sep}")]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 from pathlib import Path
 
 from tests.chaos import procfs
@@ -17,6 +18,8 @@ class Sampler:
         self.doubles: list[str] = []
         self.looks = 0
         self._root = root
+        self._others = procfs.pids()
+        """They were there before, and are none of ours: most of those that there are."""
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
 
@@ -31,14 +34,16 @@ class Sampler:
 
     def _run(self) -> None:
         while not self._end.wait(INTERVAL):
-            self.doubles += doubles(self._root)
+            now = procfs.pids()
+            self._others &= now
+            self.doubles += doubles(self._root, now - self._others)
             self.looks += 1
 
 
-def doubles(root: Path) -> list[str]:
-    """Each directory that two processes serve now."""
+def doubles(root: Path, among: Collection[int] | None = None) -> list[str]:
+    """Each directory that two processes serve now; ``among`` some, if they are given."""
     found, first = [], dict[str, procfs.Server]()
-    for server in procfs.servers(root):
+    for server in procfs.servers(root, among):
         former = first.setdefault(server.directory, server)
         # The former may have ended since it was seen, before the other one was started.
         if former is not server and _still_there(former):
