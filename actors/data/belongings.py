@@ -13,7 +13,7 @@ from actors.data import contents, userdata
 from actors.data.database import UserDataError
 from actors.data.swap import Swap
 from actors.durable import remove
-from actors.layout import Layout, make_private_directory
+from actors.layout import Layout, directory_name, make_private_directory
 from actors.logs import files
 from bus.causes import Cause
 from bus.errors import InstanceIOError
@@ -46,14 +46,16 @@ def destroy(layout: Layout, user_id: str, *, keep_backups: bool) -> None:
         layout.lock(user_id).unlink(missing_ok=True)
 
 
-def set_aside(layout: Layout, user_id: str, name: str) -> None:
-    """Move the user's data to the lost and found, as ``name``; nothing is started on them."""
+def set_aside(layout: Layout, user_id: str, *, epoch: int, at: datetime) -> None:
+    """Move the user's data, of that epoch, to the lost and found; nothing is started on them."""
     _settle(layout, user_id)
+    name = f"{directory_name(user_id)}-e{epoch:08}-{at:%Y%m%dT%H%M%SZ}"
     with _refusals("set aside"):
         make_private_directory(layout.lost_and_found)
-        for place in (layout.data(user_id), layout.trash(user_id)):
+        found = {layout.data(user_id): name, layout.trash(user_id): f"{name}-deleted"}
+        for place, called in found.items():
             if place.exists():
-                target = layout.lost_and_found / name
+                target = layout.lost_and_found / called
                 place.rename(target)
                 os.utime(target)  # it is kept for a while from now on
         if layout.replication(user_id).exists():

@@ -14,7 +14,7 @@ from actors.data.orders import LetUserGo
 from actors.data.standstill import stand_still
 from actors.data.swap import telling
 from actors.facts import PurgeAgreed, Renamed, Reply
-from actors.layout import Layout, directory_name
+from actors.layout import Layout
 from actors.lifecycle import Lifecycle
 from actors.records import Leftover, Record
 from actors.services import Services
@@ -235,8 +235,7 @@ class Ownership:
 def let_go(services: Services, keeper: StatusKeeper) -> None:
     """Set the user's data aside and forget the user, who has no process any more."""
     record, now = keeper.record, services.clock.now()
-    name = f"{directory_name(record.user_id)}-e{record.epoch:08}-{now:%Y%m%dT%H%M%SZ}"
-    belongings.set_aside(services.layout, record.user_id, name)
+    belongings.set_aside(services.layout, record.user_id, epoch=record.epoch, at=now)
     keeper.forget()
     if record.uid is not None:
         services.isolation.release_uid(record.uid)

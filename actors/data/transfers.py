@@ -117,11 +117,17 @@ class Transfers:
 
 
 def take_in(order: TakeUser, services: Services) -> InstanceAnswer:
-    """See :class:`TakeUser`. Nobody else may know of the user at the time."""
-    if order.draft is not None:
-        belongings.bring_in(Path(order.draft), services.layout, order.user_id)
+    """See :class:`TakeUser`. Nobody else may know of the user at the time.
+
+    Data that lie here although nobody is on record with them are of a former try that was cut
+    short, or of a row that went with the power: they make way for those that were brought.
+    """
     if order.particulars is not None:  # before anybody can ask for them
         put_particulars(order.user_id, order.particulars, services.store, services.layout)
+    if order.draft is not None:
+        now = services.clock.now()
+        belongings.set_aside(services.layout, order.user_id, epoch=order.epoch - 1, at=now)
+        belongings.bring_in(Path(order.draft), services.layout, order.user_id)
     if order.deleted_at is not None:
         belongings.put_away(services.layout, order.user_id)
     keeper = StatusKeeper(order.user_id, services)
