@@ -291,7 +291,7 @@ class ActorSystem:
         if self.cluster is not None and not isinstance(request, GetHealth):
             self.cluster.check_begun()
         if self.cluster is not None and isinstance(request, UserRequest):
-            reply = self.cluster.keep(request, reply)
+            reply = self.cluster.acknowledge(request, reply)
 
             def go_on(reply: Reply) -> None:
                 try:

@@ -162,8 +162,8 @@ class Claims:
             why = f"{begun.user_id} does not start any more"
             raise ProcessError(f"Process error: {why}", cause=Cause.NOT_OWNER)
 
-    def mirror(self, user_id: str) -> None:
-        """Tell what has become of one of ours; nothing is to be told of anybody else."""
+    def mirror(self, user_id: str) -> bool:
+        """Tell what has become of one of ours; False: nothing is to be told of anybody else."""
 
         def change(member: Membership, place: Place | None) -> Place | None:
             record = self._store.get(user_id)
@@ -172,7 +172,7 @@ class Claims:
             # A purge is told before the record goes, and the user must not come back by that.
             return mirrored(place, record) if held(place, member) else None
 
-        self._places.change(user_id, change)
+        return self._places.change(user_id, change) is not None
 
     def begin_move(self, user_id: str, target: str) -> Place:
         """Tell that the user is handed over; nobody starts it here from now on."""

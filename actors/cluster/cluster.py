@@ -13,6 +13,7 @@ import msgspec
 
 from actors.capability import Capability
 from actors.clock import Clock
+from actors.cluster.acknowledgement import Acknowledgement
 from actors.cluster.admission import Admission
 from actors.cluster.atlas import Atlas
 from actors.cluster.claims import Claims
@@ -21,7 +22,7 @@ from actors.cluster.directory import Directory, Host
 from actors.cluster.duties import Duties
 from actors.cluster.etcd import Etcd
 from actors.cluster.fence import Fence
-from actors.cluster.jobs import Jobs, problem_of
+from actors.cluster.jobs import Jobs
 from actors.cluster.luggage import Luggage
 from actors.cluster.membership import Keeper, Told, grace
 from actors.cluster.mover import Moves, make_mover
@@ -42,17 +43,11 @@ from actors.replication.replicas import Replicas
 from actors.replication.rewind import Rewind
 from actors.services import Services
 from actors.store import Store
-from bus.answers import Answer, ErrorAnswer
 from bus.errors import Unavailable
 from bus.events import (
     Event,
 )
-from bus.requests import (
-    PutBackupPolicy,
-    PutMetadata,
-    PutSleepPolicy,
-    UserRequest,
-)
+from bus.requests import UserRequest
 from bus.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -85,13 +80,13 @@ class Cluster:
         self._entry = _entry(settings, home, curve)
         self._replicas = replicas
         self._replica = ReplicaPlace(settings)
-        rewind = Rewind(settings, layout, self._replica)
-        self._recovery = Recovery(layout, rewind, self._replica)
+        self._recovery = Recovery(layout, Rewind(settings, layout, self._replica), self._replica)
         self._duties = Duties(self._jobs)
         self._luggage = Luggage(self._coordination, store, layout, self.member, self._duties.owe)
         self._places = Places(self._coordination, self._atlas, self.member)
         self._names = Names(self._places, store)
         self._claims = self._make_claims(settings.cluster_address)
+        self._acknowledgement = Acknowledgement(store, self._claims, self._luggage, self._jobs)
         group, fence = open_group(layout.control), Fence()
         if group is not None:
             self._closing.callback(group.close)
@@ -206,22 +201,9 @@ class Cluster:
             raise Unavailable("This host has just joined its cluster", retry_after=1)
         return self._admission.admit(request, reply, go_on)
 
-    def keep(self, request: UserRequest, reply: Reply) -> Reply:
-        """Return what takes the answer: what goes with the user is told before the caller is."""
-        if not isinstance(request, PutMetadata | PutSleepPolicy | PutBackupPolicy):
-            return reply
-
-        def answered(answer: Answer) -> None:
-            if isinstance(answer, ErrorAnswer):
-                reply(answer)
-            else:
-                self._jobs.quick(lambda: reply(self._packed(request.user_id) or answer))
-
-        return answered
-
-    def _packed(self, user_id: str) -> ErrorAnswer | None:
-        problem = problem_of(lambda: self._luggage.pack(user_id))
-        return None if problem is None else ErrorAnswer.of(problem)
+    def acknowledge(self, request: UserRequest, reply: Reply) -> Reply:
+        """See :meth:`Acknowledgement.of`."""
+        return self._acknowledgement.of(request, reply)
 
     def hear(self, event: Event) -> None:
         """Tell the other hosts what they must know of ours."""

@@ -309,7 +309,8 @@ class Steward:
             target = place.target
             return target in (None, member.host) or self._atlas.is_lost(target)
         if place.deleted_at is not None:
-            return self._is_due(place.deleted_at) and self._atlas.is_lost(place.host)
+            due = self._is_due(place.deleted_at) and not self._atlas.put_back
+            return due and self._atlas.is_lost(place.host)
         if place.state is State.STOPPED or not place.wanted:
             return False
         return self._atlas.is_lost(place.host)

@@ -9,6 +9,7 @@ from queue import SimpleQueue
 
 import msgspec
 
+from actors.cluster.acknowledgement import Acknowledgement
 from actors.cluster.admission import Admission
 from actors.cluster.directory import Place, State
 from actors.cluster.duties import Duties
@@ -61,6 +62,7 @@ class Bench:
         self.admission = Admission(
             house.store, self.atlas, self.steward, lambda: desk.places.member()
         )
+        self.acknowledgement = Acknowledgement(house.store, self.claims, desk.luggage, self.jobs)
         house.hear = self.admission.hear
 
     def join(self, incarnation: int = ME.incarnation) -> None:
@@ -73,9 +75,10 @@ class Bench:
     def ask(self, request: UserRequest) -> Caller:
         """Ask this host, as a caller does."""
         caller = Caller()
+        reply = self.acknowledgement.of(request, caller.answers.put)
         try:
-            if not self.admission.admit(request, caller.answers.put, self._pass_on(request)):
-                self._pass_on(request)(caller.answers.put)
+            if not self.admission.admit(request, reply, self._pass_on(request)):
+                self._pass_on(request)(reply)
         except PblmError as error:
             caller.answers.put(ErrorAnswer.of(error))
         return caller

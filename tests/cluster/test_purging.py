@@ -11,9 +11,9 @@ import pytest
 from actors.cluster.coordination import Membership
 from actors.cluster.directory import State
 from actors.supervisor import HOUSEKEEPING
-from bus.errors import Unavailable
+from bus.errors import Conflict, Unavailable
 from bus.events import InstanceDeleted
-from bus.requests import DeleteInstance, InitInstance, RenameInstance
+from bus.requests import DeleteInstance, InitInstance, RenameInstance, UndeleteInstance
 from tests.actors.house import Caller
 from tests.cluster.bench import Bench, bench_of
 from tests.cluster.hosts import place
@@ -130,6 +130,31 @@ def test_whoever_was_deleted_on_a_lost_host_is_purged_when_it_is_due(bench: Benc
     eventually(lambda: bench.place("bob").state is State.PURGED, "the hosts know")
     eventually(lambda: bench.house.store.get("bob") is None, "it is purged")
     assert bench.place("carol").host == LOST.host
+
+
+def test_who_was_deleted_by_a_copy_of_etcd_is_not_taken_to_be_purged(bench: Bench) -> None:
+    """It may have been undeleted since that was made."""
+    bench.paper.put("bob", place(LOST, epoch=3, state=State.STOPPED))
+    bench.paper.change("bob", deleted_at=bench.house.clock.now(), wanted=False)
+    bench.desk.lose(LOST.host)
+    bench.house.clock.advance(60)
+    bench.atlas.put_back = True
+    bench.step()
+    with bench.jobs.alone("bob"):
+        assert bench.place("bob").host == LOST.host
+
+
+def test_an_undelete_is_answered_once_the_hosts_know_of_it(bench: Bench) -> None:
+    """Else another host could purge the user when it is due. Asked again, they are told again."""
+    answered(bench, bench.ask(DeleteInstance(user_id="alice")))
+    eventually(lambda: bench.place("alice").deleted_at is not None, "it is told")
+    bench.paper.away = True
+    refused = answered(bench, bench.ask(UndeleteInstance(user_id="alice"))).error()
+    assert refused.code == Unavailable.code
+    assert is_here(bench)
+    bench.paper.away = False
+    again = answered(bench, bench.ask(UndeleteInstance(user_id="alice"))).error()
+    assert (again.code, bench.place("alice").deleted_at) == (Conflict.code, None)
 
 
 def test_the_end_of_an_old_name_survives_the_manager(bench: Bench) -> None:
