@@ -20,7 +20,8 @@
                                 +------------------------------------+
                                  (also from Starting)  stop_pb, idle
 
-A user begins with Starting, or as a clone of another one with Stopped.
+A user begins with Starting, or as a clone of another one with Stopped; on a host that it comes to
+as it was on the one before, with Stopped or Hibernated.
 
 ``status`` is what is; ``desired`` is what the user last asked for. Recovery makes the first
 become the second. An instance that is Hibernated is still desired to run: it is there for whoever
@@ -52,7 +53,7 @@ class Desired(StrEnum):
 
 
 TRANSITIONS: Mapping[Status | None, frozenset[Status]] = {
-    None: frozenset({Status.STARTING, Status.STOPPED}),
+    None: frozenset({Status.STARTING, Status.STOPPED, Status.HIBERNATED}),
     Status.STARTING: frozenset({Status.RUNNING, Status.STOPPING, Status.STOPPED, Status.FAILED}),
     Status.RUNNING: frozenset({Status.STOPPING, Status.FAILED}),
     Status.STOPPING: frozenset({Status.STOPPED, Status.HIBERNATED, Status.FAILED}),

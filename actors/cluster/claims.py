@@ -180,7 +180,11 @@ class Claims:
         def change(place: Place) -> Place:
             if place.state is State.MOVING:
                 raise Conflict(f"{user_id} moves to {place.target} already")
-            return msgspec.structs.replace(place, state=State.MOVING, target=target, address=None)
+            record = self._store.get(user_id)
+            asleep = record is not None and mirrored(place, record).asleep
+            return msgspec.structs.replace(
+                place, state=State.MOVING, target=target, address=None, asleep=asleep
+            )
 
         return self._change(user_id, change)
 
@@ -207,7 +211,9 @@ class Claims:
             if place.state is not State.MOVING or place.target != target:
                 return place  # a former try has told so
             state, address = self._run_of(user_id)
-            return msgspec.structs.replace(place, state=state, address=address, target=None)
+            return msgspec.structs.replace(
+                place, state=state, address=address, target=None, asleep=False
+            )
 
         place = self._places.change(user_id, change)
         if place is None or place.state is State.MOVING:

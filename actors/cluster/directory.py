@@ -96,6 +96,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime | None = None
     wanted: bool = True
     """Whether it is to run."""
+    asleep: bool = False
+    """Whether it sleeps, until it is asked for: it does so wherever it comes to."""
     deleted_at: datetime | None = None
     problem: str | None = None
     """Why it could not be restored: a person is needed."""

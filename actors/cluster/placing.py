@@ -24,7 +24,8 @@ def ours(place: Place, member: Membership, record: Record) -> bool:
 def mirrored(place: Place, record: Record) -> Place:
     """Return the place with what is on record of the user, whom this host has taken."""
     wanted = record.desired is Desired.RUNNING and record.deleted_at is None
-    rests = not wanted or record.status is Status.HIBERNATED
+    asleep = wanted and record.status is Status.HIBERNATED
+    rests = not wanted or asleep
     state = place.state
     if state is not State.MOVING:
         starts = State.RESTORING if state is State.STOPPED else state
@@ -36,6 +37,7 @@ def mirrored(place: Place, record: Record) -> Place:
         source=None if place.problem is None else place.source,
         address=place.address if state is State.RUNNING else None,
         wanted=wanted if state is not State.MOVING else place.wanted,
+        asleep=asleep if state is not State.MOVING else place.asleep,
         identity=record.identity or place.identity,
         version=record.version,
         binary=record.binary,
@@ -46,7 +48,8 @@ def mirrored(place: Place, record: Record) -> Place:
 
 def claimed_by(former: Place, member: Membership) -> Place:
     """Return the place of somebody whom this host claims."""
-    runs = former.wanted and former.deleted_at is None and former.state is not State.STOPPED
+    rests = former.asleep or former.state is State.STOPPED
+    runs = former.wanted and former.deleted_at is None and not rests
     return msgspec.structs.replace(
         former,
         host=member.host,
@@ -201,6 +204,7 @@ def order_of(
         binary=place.binary,
         created_at=place.created_at,
         wanted=place.wanted,
+        asleep=place.asleep,
         resume=resume,
         deleted_at=place.deleted_at,
         particulars=particulars,

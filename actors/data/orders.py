@@ -66,6 +66,8 @@ class TakeUser(Order):
     binary: str | None = None
     created_at: datetime | None = None
     wanted: bool = True
+    asleep: bool = False
+    """Somebody who is not known yet sleeps, and goes on sleeping."""
     resume: bool = False
     """Somebody stopped for a move that came to nothing is to run again."""
     deleted_at: datetime | None = None

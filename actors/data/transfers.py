@@ -131,8 +131,9 @@ def take_in(order: TakeUser, services: Services) -> InstanceAnswer:
     if order.deleted_at is not None:
         belongings.put_away(services.layout, order.user_id)
     keeper = StatusKeeper(order.user_id, services)
+    asleep = order.asleep and order.wanted and order.deleted_at is None
     keeper.enter(  # all at once: the hosts are told what is on record as soon as there is a row
-        Status.STOPPED,
+        Status.HIBERNATED if asleep else Status.STOPPED,
         order.reason,
         desired=Desired.RUNNING if order.wanted else Desired.STOPPED,
         epoch=order.epoch,

@@ -12,6 +12,7 @@ from bus.states import SETTLED, TRANSITIONS, Status, may_follow
 ALLOWED = {
     (None, Status.STARTING),
     (None, Status.STOPPED),
+    (None, Status.HIBERNATED),
     (Status.STARTING, Status.RUNNING),
     (Status.STARTING, Status.STOPPING),
     (Status.STARTING, Status.STOPPED),

@@ -130,6 +130,20 @@ def test_who_stands_still_is_moved_on_and_on(fleet: Fleet) -> None:
     assert numbers_at(fleet.place(hugo)) == [1, 2, 3, 4, 5]
 
 
+def test_who_sleeps_is_moved_asleep(fleet: Fleet) -> None:
+    """Nobody starts it there before somebody calls."""
+    h1, h2 = fleet.hosts["h1"], fleet.hosts["h2"]
+    ida = fleet.named("h1", "ida")
+    Rows(h1.api.run(ida)).write(5)
+    assert h1.api.call("POST", f"/api/users/{ida}/sleep").ok
+    there = ask(h1, MoveInstance(user_id=ida, host="h2"), PlaceAnswer)
+    assert (there.host, there.state) == ("h2", "stopped")
+    eventually(functools.partial(_has, h2, ida), "h2 has it")
+    assert h2.api.instance(ida)["status"] == "Hibernated"
+    assert h1.api.call("POST", f"/api/users/{ida}/wake").ok
+    assert numbers_at(fleet.await_run(ida, "h2")) == [1, 2, 3, 4, 5]
+
+
 def _has(manager: Manager, user_id: str) -> bool:
     answer = manager.api.call("GET", f"/api/users/{user_id}/pb_status").json()
     return (answer.get("instance") or {}).get("host") == manager.settings.cluster_host

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec
 import pytest
 
 from actors.cluster.coordination import Membership
@@ -18,7 +19,7 @@ from actors.cluster.recovery import Recovery
 from actors.data.orders import TakeUser
 from actors.replication.place import Place as ReplicaPlace
 from bus.errors import Conflict
-from bus.states import Status
+from bus.states import Desired, Status
 from tests.actors.test_store import record
 from tests.cluster.bench import Bench, bench_of
 from tests.cluster.hosts import place
@@ -107,3 +108,49 @@ def test_a_deleted_user_who_is_claimed_is_one_at_once(bench: Bench) -> None:
     EarlyHands(services).take(order)
     eventually(lambda: bool(heard), "it is told")
     assert [row and row.deleted_at for row in heard] == [at]
+
+
+@pytest.mark.parametrize(
+    ("status", "desired", "arrives"),
+    [
+        (Status.HIBERNATED, Desired.RUNNING, (State.STOPPED, True, True)),
+        (Status.STOPPED, Desired.STOPPED, (State.STOPPED, False, False)),
+        (Status.RUNNING, Desired.RUNNING, (State.RESTORING, True, False)),
+    ],
+)
+def test_a_user_arrives_as_it_was(
+    desk: Desk, status: Status, desired: Desired, arrives: tuple[State, bool, bool]
+) -> None:
+    """Who slept sleeps on, who was stopped is, and who ran is started."""
+    was = place(ME, state=State.RUNNING if status is Status.RUNNING else State.STOPPED)
+    desk.paper.put("alice", msgspec.structs.replace(was, wanted=desired is Desired.RUNNING))
+    here = record(status=status, desired=desired, incarnation=ME.incarnation)
+    desk.store.put(here)
+    desk.claims.begin_move("alice", "h2")
+    desk.store.put(record(status=Status.STOPPED, desired=desired, incarnation=ME.incarnation))
+    desk.claims.mirror("alice")  # it stands still for the move
+    desk.claims.hand_over("alice", "h2", None)
+    desk.paper.come(OTHER)
+    (path := desk.layout.root / "other").mkdir()
+    other = Desk(path, paper=desk.paper, member=OTHER)
+    assert other.claims.acquire("alice", other.hands)
+    (order,) = other.hands.taken
+    there = desk.paper.places["alice"].place
+    assert (there.state, order.wanted, order.asleep) == arrives
+    other.store.close()
+
+
+def test_who_comes_asleep_sleeps_on(bench: Bench) -> None:
+    """The hosts know it so, and nobody starts it before it is asked for."""
+    bench.paper.put("alice", place(ME, epoch=2, state=State.STOPPED))
+    bench.paper.change("alice", asleep=True)
+    order = TakeUser(
+        user_id="alice", epoch=2, incarnation=ME.incarnation, reason="moved", asleep=True
+    )
+    assert bench.order(order).instance().status is Status.HIBERNATED
+    eventually(lambda: bench.place("alice").base is None, "it is told")
+    assert (bench.place("alice").asleep, bench.place("alice").state) == (True, State.STOPPED)
+    bench.step()
+    assert bench.house.alive() == 0
+    bench.run("alice")
+    assert not bench.place("alice").asleep
