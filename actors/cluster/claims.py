@@ -30,6 +30,7 @@ from actors.cluster.names import check_departed, leaving
 from actors.cluster.places import Places
 from actors.cluster.placing import (
     claimed_by,
+    handed_over,
     held,
     is_foreign,
     is_free,
@@ -38,6 +39,7 @@ from actors.cluster.placing import (
     mirrored,
     order_of,
     ours,
+    standing_still,
     told_epoch,
 )
 from actors.cluster.supplies import Supplies
@@ -180,22 +182,18 @@ class Claims:
         def change(place: Place) -> Place:
             if place.state is State.MOVING:
                 raise Conflict(f"{user_id} moves to {place.target} already")
-            record = self._store.get(user_id)
-            asleep = record is not None and mirrored(place, record).asleep
-            return msgspec.structs.replace(
-                place, state=State.MOVING, target=target, address=None, asleep=asleep
-            )
+            return standing_still(place, target, self._store.get(user_id))
 
         return self._change(user_id, change)
 
-    def hand_over(self, user_id: str, target: str, digest: str | None) -> None:
-        """Let go of it: its target may claim it from now on."""
+    def hand_over(self, user_id: str, target: str, digest: str | None, durable: int) -> None:
+        """Let go of it: its target may claim it from now on, with the data of an epoch."""
         source = self._places.member().host
 
         def change(place: Place) -> Place:
             if place.state is not State.MOVING or place.target != target:
                 raise Unavailable(f"{user_id} does not move to {target} any more", retry_after=1)
-            return msgspec.structs.replace(place, host="", source=source, digest=digest)
+            return handed_over(place, source, digest, durable)
 
         self._change(user_id, change)
 

@@ -19,6 +19,7 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pykka
@@ -35,6 +36,7 @@ from actors.cluster.whereabouts import heir
 from actors.data.database import UserDataError, fold_log
 from actors.data.orders import Disown, LetUserGo, Order, StandStill
 from actors.facts import Asked, Reply
+from actors.records import Record
 from actors.replication.files import FileCopier
 from actors.replication.place import Place as ReplicaPlace
 from actors.replication.replicas import Replicas
@@ -182,6 +184,8 @@ class Moves:
         )
 
     def _hand_over(self, user_id: str, target: str) -> None:
+        if self._services.store.get(user_id) is None:  # it is claimed, and being restored
+            raise Unavailable(f"{user_id} is being brought to this host", retry_after=1)
         self._replicas.check_place()  # who is moved stands still meanwhile
         try:
             moving = self._claims.begin_move(user_id, target)
@@ -190,30 +194,29 @@ class Moves:
             raise
         try:
             self._carry_out(StandStill(user_id=user_id, reason=f"It moves to {target}"))
-            digest = self._settled(user_id, moving)
+            digest, durable = self._settled(user_id, moving)
             self._carry_out(Disown(user_id=user_id))
-            self._claims.hand_over(user_id, target, digest)
+            self._claims.hand_over(user_id, target, digest, durable)
         except Exception as error:
             log.warning("%s: it stays: %s", user_id, error)
             self._steward.stay(user_id, target, resume=moving.wanted)
             raise
 
-    def _settled(self, user_id: str, place: Place) -> str | None:
-        """Have the replica hold all that is here; return a digest of the database, if there is one.
+    def _settled(self, user_id: str, place: Place) -> tuple[str | None, int]:
+        """Have the replica hold all that is here.
 
-        Nobody serves it any more.
+        Nobody serves it any more. Returns a digest of the database, if there is one, and the epoch
+        that it is of in the replica.
         """
         record = self._services.store.get(user_id)
-        if record is None or record.identity is None:
-            return None
+        if record is None:
+            return None, place.durable
         data = self._services.layout.data(user_id)
         if record.deleted_at is not None:
             data = self._services.layout.trash(user_id)
-        # Of who came and has not run since, the replica is what was restored here. Whether it is,
-        # the target sees by the digest, as of everybody.
-        restored = place.durable and self._replicas.state(user_id).current() is None
-        if not restored and not self._replicas.is_complete(record):
-            raise BackupError(f"The last changes of {user_id} have not reached its replica")
+        if not (data / "data.db").exists():
+            return None, place.durable
+        durable = self._copied(record, data, place)
         self._copy_files(user_id)
         try:
             folded = fold_log(data)
@@ -221,7 +224,20 @@ class Moves:
             raise BackupError(f"The database of {user_id} cannot be closed: {error}") from error
         if not folded:
             raise BackupError(f"The database of {user_id} is still being read")
-        return sha256_of(data / "data.db")
+        return sha256_of(data / "data.db"), durable
+
+    def _copied(self, record: Record, data: Path, place: Place) -> int:
+        """Have all changes of the database in the replica; return their epoch there."""
+        unknown = self._replicas.state(record.user_id).current() is None
+        if unknown and place.durable:
+            # It came and has not run since: the replica is what was restored here. Whether it is,
+            # the target sees by the digest, as of everybody.
+            return place.durable
+        if unknown:  # a clone, an import or a new name that has not run yet
+            self._replicas.copy_once(record, data)
+        if not self._replicas.is_complete(record):
+            raise BackupError(f"The last changes of {record.user_id} have not reached its replica")
+        return record.epoch
 
     def _copy_files(self, user_id: str) -> None:
         copier = FileCopier(self._services.layout, self._replica)

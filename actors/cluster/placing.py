@@ -82,6 +82,19 @@ def caught_up(former: Place, epoch: int, *, durable: int) -> Place:
     )
 
 
+def standing_still(place: Place, target: str, record: Record | None) -> Place:
+    """Return the place of somebody who is about to move; it stands still from now on."""
+    asleep = record is not None and mirrored(place, record).asleep
+    return msgspec.structs.replace(
+        place, state=State.MOVING, target=target, address=None, asleep=asleep
+    )
+
+
+def handed_over(place: Place, source: str, digest: str | None, durable: int) -> Place:
+    """Return the place of somebody who moves and stands still: the target may claim it."""
+    return msgspec.structs.replace(place, host="", source=source, digest=digest, durable=durable)
+
+
 def expecting(member: Membership, epoch: int, what: str) -> Place:
     """Return the place of a name that this host has data for, but not yet."""
     return Place(

@@ -116,6 +116,12 @@ def parent(settings: Settings, spec: LaunchSpec, config: Path) -> LaunchSpec:
     return dataclasses.replace(spec, argv=argv, env={**spec.env, **NO_AMBIENT_KEYS})
 
 
+def once(settings: Settings, config: Path) -> tuple[str, ...]:
+    """Return the command that copies what ``config`` names as it is now, and ends."""
+    command = (settings.litestream_path, "replicate", "-once", "-no-expand-env")
+    return (*command, "-config", str(config))
+
+
 def write_secret(path: Path, content: bytes) -> None:
     """Write a file that nobody but us can read. Raises :class:`OSError`."""
     draft = path.with_suffix(".new")

@@ -14,18 +14,21 @@ from actors.clock import utc_now
 from actors.data.database import UserDataError, fold_log
 from actors.isolation.isolation import SETPRIV
 from actors.layout import Layout, directory_name, make_private_directory
-from actors.process import LaunchSpec, program_version
+from actors.process import LaunchSpec, program_version, run_program
 from actors.records import Record
 from actors.replication import litestream
 from actors.replication.generation import Generation, LocalState, inode
 from actors.replication.rewind import Rewind
 from bus.causes import Cause
-from bus.errors import InstanceIOError, SettingsError
+from bus.errors import BackupError, InstanceIOError, SettingsError
 from bus.settings import Settings
 from bus.settings.replication import S3
 
 if TYPE_CHECKING:
     from actors.replication.place import Place
+
+COPY = 3600.0
+"""Seconds that Litestream may take to copy a database that nobody serves."""
 
 
 class Replicas:
@@ -35,6 +38,7 @@ class Replicas:
         self._settings = settings
         self._layout = layout
         self._places: dict[str, Place] = {}
+        self._closed = False
         self._based: dict[str, str] = {}
         """Of each user, the last generation whose base was seen to be there."""
 
@@ -106,6 +110,30 @@ class Replicas:
         """
         return self._glance.generations(directory_name(user_id))
 
+    def copy_once(self, record: Record, data: Path) -> None:
+        """Have a copy of a database in the replica that has never been served here, nor is now.
+
+        Not in an actor. Raises :class:`BackupError`.
+        """
+        state, database = self.state(record.user_id), data / "data.db"
+        if not _folded(data):
+            raise BackupError(f"The database of {record.user_id} cannot be closed")
+        generation = self._continued(state, record, inode(database))
+        target = f"{directory_name(record.user_id)}/{generation.name}"
+        content = litestream.configuration(self._settings, database, state.meta, target)
+        environment = {"PATH": "", "HOME": str(state.folder), **litestream.NO_AMBIENT_KEYS}
+        command = litestream.once(self._settings, state.config)
+        try:
+            litestream.write_secret(state.config, content)
+            ended = run_program(
+                command, env=environment, timeout=COPY, wanted=lambda: not self._closed
+            )
+        except OSError as error:
+            raise BackupError(f"Litestream cannot be run: {error}") from error
+        if ended.code != 0:
+            said = ended.output.strip().rpartition("\n")[2][-300:]
+            raise BackupError(f"The database of {record.user_id} cannot be copied: {said}")
+
     def replaced(self, user_id: str) -> bool:
         """Whether another file has taken the place of the database that is copied.
 
@@ -130,7 +158,8 @@ class Replicas:
         Rewind(self._settings, self._layout, self._opened()).take_out(user_id, at, target)
 
     def close(self) -> None:
-        """Wait for no answer of the place of the replicas any more."""
+        """Wait for no answer of the place of the replicas any more, and copy nothing."""
+        self._closed = True
         for place in self._places.values():
             place.close()
 

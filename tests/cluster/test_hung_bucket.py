@@ -149,6 +149,8 @@ def test_nobody_is_stopped_for_a_move_while_the_bucket_is_away(bench: Bench, mov
     bench.desk.replicas.check_place = away  # type: ignore[method-assign]
     bench.paper.come(Membership(host="h3", incarnation=6, lease=3))
     bench.step()
+    with pytest.raises(Unavailable, match="being brought"):
+        moves.move("lost1", "h3")  # it is restored here just now
     before = bench.place("alice")
     with pytest.raises(BackupError):
         moves.move("alice", "h3")

@@ -144,6 +144,23 @@ def test_who_sleeps_is_moved_asleep(fleet: Fleet) -> None:
     assert numbers_at(fleet.await_run(ida, "h2")) == [1, 2, 3, 4, 5]
 
 
+def test_who_has_never_run_is_moved(fleet: Fleet) -> None:
+    """A clone, which nobody has copied yet: it is, for the move."""
+    h1, h2 = fleet.hosts["h1"], fleet.hosts["h2"]
+    kate, lena = fleet.named("h1", "kate"), fleet.named("h1", "lena")
+    Rows(h1.api.run(kate)).write(5)
+    cloned = h1.api.call("POST", f"/api/users/{kate}/clone", json={"to": lena})
+    assert cloned.status_code == 200, cloned.text
+    eventually(lambda: fleet.place(lena).expected is None, "it is told")
+    assert fleet.place(lena).durable == 0
+    there = ask(h1, MoveInstance(user_id=lena, host="h2"), PlaceAnswer)
+    assert (there.host, there.state) == ("h2", "stopped")
+    assert fleet.place(lena).durable == fleet.place(lena).epoch - 1
+    eventually(functools.partial(_has, h2, lena), "h2 has it")
+    h2.api.run(lena)
+    assert numbers_at(fleet.place(lena)) == [1, 2, 3, 4, 5]
+
+
 def _has(manager: Manager, user_id: str) -> bool:
     answer = manager.api.call("GET", f"/api/users/{user_id}/pb_status").json()
     return (answer.get("instance") or {}).get("host") == manager.settings.cluster_host

@@ -129,7 +129,7 @@ def test_a_user_arrives_as_it_was(
     desk.claims.begin_move("alice", "h2")
     desk.store.put(record(status=Status.STOPPED, desired=desired, incarnation=ME.incarnation))
     desk.claims.mirror("alice")  # it stands still for the move
-    desk.claims.hand_over("alice", "h2", None)
+    desk.claims.hand_over("alice", "h2", None, 0)
     desk.paper.come(OTHER)
     (path := desk.layout.root / "other").mkdir()
     other = Desk(path, paper=desk.paper, member=OTHER)
