@@ -14,14 +14,12 @@ from collections.abc import Callable
 from actors.cluster.coordination import Coordination, Membership, SeenKept
 from actors.cluster.directory import Kept, Place
 from actors.cluster.gateway import Unreachable
-from actors.cluster.placing import ours
+from actors.cluster.places import TRIES, Places
+from actors.cluster.placing import held, ours
 from actors.data.particulars import NONE, Particulars, particulars_of
 from actors.layout import Layout
 from actors.store import Store
 from bus.errors import PblmError, Unavailable
-
-TRIES = 5
-"""So often it is written when the place, or what lies beside it, was changed in between."""
 
 log = logging.getLogger(__name__)
 
@@ -32,19 +30,16 @@ class Luggage:
     def __init__(
         self,
         coordination: Coordination,
+        places: Places,
         store: Store,
         layout: Layout,
-        member: Callable[[], Membership],
         owe: Callable[[str, Callable[[], None]], None],
     ) -> None:
-        """``member`` is this host's membership; it raises :class:`Unavailable` when it has none.
-
-        ``owe`` has something done until it does not raise (:meth:`Duties.owe`).
-        """
+        """``owe`` has something done until it does not raise (:meth:`Duties.owe`)."""
         self._coordination = coordination
+        self._places = places
         self._store = store
         self._layout = layout
-        self._member = member
         self._owe = owe
 
     def pack(self, user_id: str) -> None:
@@ -53,9 +48,8 @@ class Luggage:
         Raises :class:`Unavailable` when the user is not its own, or too much happens.
         """
         for _ in range(TRIES):
-            member, seen = self._member(), self._coordination.read(user_id)
-            record = self._store.get(user_id)
-            if record is None or seen is None or not ours(seen.place, member, record):
+            member, seen = self._places.member(), self._places.read(user_id)
+            if seen is None or not self._is_kept(user_id, seen.place, member):
                 raise Unavailable(f"{user_id} is not on this host any more", retry_after=1)
             former = self._coordination.kept(user_id)
             here = self._here(user_id)  # read after that: who writes it later finds us out
@@ -80,10 +74,14 @@ class Luggage:
             self._owe(f"{user_id}: what goes with it", lambda: self._pack_if_ours(user_id))
 
     def _pack_if_ours(self, user_id: str) -> None:
-        member, seen = self._member(), self._coordination.read(user_id)
-        record = self._store.get(user_id)
-        if record is not None and seen is not None and ours(seen.place, member, record):
+        member, seen = self._places.member(), self._places.read(user_id)
+        if seen is not None and self._is_kept(user_id, seen.place, member):
             self.pack(user_id)
+
+    def _is_kept(self, user_id: str, place: Place, member: Membership) -> bool:
+        """Whether the user is this host's, and is not purged: nothing goes with it then."""
+        record = self._store.get(user_id)
+        return record is not None and held(place, member) and ours(place, member, record)
 
     def unpack(self, user_id: str, place: Place, *, since: int = 0) -> Particulars | None:
         """Return what goes with a user who was claimed just now; None: nothing was packed.

@@ -214,14 +214,14 @@ class Desk:
         self.owed: dict[str, Callable[[], None]] = {}
         """What is to be tried again."""
         self.owe: Callable[[str, Callable[[], None]], None] = self.owed.__setitem__
+        self.places = Places(self.paper, self.atlas, self._membership)
         self.luggage = Luggage(
             self.paper,
+            self.places,
             self.store,
             layout,
-            self._membership,
             lambda what, work: self.owe(what, work),
         )
-        self.places = Places(self.paper, self.atlas, self._membership)
         self.names = Names(self.places, self.store)
         self.recovery = Recovery(layout, Rewind(settings, layout, replica), replica)
         self.claims = Claims(

@@ -159,6 +159,18 @@ def test_a_purge_takes_it_along(desk: Desk) -> None:
     assert desk.paper.beside == {}
 
 
+def test_nothing_is_told_of_somebody_who_is_being_purged(desk: Desk) -> None:
+    """The place is there no more, and the data still are: it would lie there for ever."""
+    _ours(desk)
+    record = desk.store.get("alice")
+    assert record is not None
+    desk.names.purge(record)
+    desk.store.put_metadata("alice", WHAT.metadata)
+    with pytest.raises(Unavailable, match="not on this host"):
+        desk.luggage.pack("alice")
+    assert desk.paper.beside == {}
+
+
 def test_what_a_newer_release_writes_hides_nothing_else() -> None:
     """A part that cannot be read counts as not decided; the others are as they were."""
     kept = Kept.of(WHAT, epoch=1)
