@@ -14,8 +14,9 @@ MOST_CPU = 1.0
 """Percent of one core."""
 MOST_MEMORY = 45.0
 """MiB of the manager with the whole fleet running."""
-SETTLE = 5.0
-"""Seconds after the last start before the idle time is counted."""
+SETTLE = 75.0
+"""Seconds after the last start before the idle time is counted: each instance is looked at twice
+soon after its start, and then once a minute (actors/monitor/sampler.py)."""
 
 
 def measure(plan: Plan) -> list[Row]:
