@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import random
 from collections.abc import Callable
 
@@ -22,6 +23,9 @@ STALL = 10.0
 the stall that PocketBase's own jobs cause on a full machine at every full hour."""
 IDLE = 0.02
 """A process that is silent and takes no more of a core than this, nor waits for one, hangs."""
+TOGETHER = 5.0
+"""Checks that are so many seconds apart come on a whole second of the clock: to be woken for a few
+at once costs the manager hardly more than for one."""
 
 log = logging.getLogger(__name__)
 
@@ -89,4 +93,8 @@ class HealthWatch:
 
     def _schedule(self, seconds: float) -> None:
         # Each has its own jitter: a fleet that was started together must not be checked together.
-        self._timers.start(seconds * random.uniform(0.9, 1.1), HealthCheckDue(run=self._run))
+        delay = seconds * random.uniform(0.9, 1.1)
+        if delay >= TOGETHER:
+            now = self._services.clock.monotonic()
+            delay = math.floor(now + delay) - now
+        self._timers.start(delay, HealthCheckDue(run=self._run))

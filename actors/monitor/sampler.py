@@ -19,6 +19,10 @@ from actors.proc import ProcessIdentity
 MEMORY_INTERVAL = 60.0
 """Seconds between two looks at a process's memory, give or take a quarter: what was started at once
 must not be looked at at once."""
+LONGEST_INTERVAL = 300.0
+"""Seconds, likewise, for a process that has done nothing: what it has is what it had."""
+NOTHING = 0.02
+"""Seconds of CPU time that PocketBase takes in a minute or two without being asked for anything."""
 FIRST_INTERVAL = 5.0
 """Seconds to the second look at it: at the first, what has just been started is still small, and a
 Litestream may have no child yet."""
@@ -47,8 +51,9 @@ class ProcessSampler:
         self._at = since
         self._cpu = 0.0
         self._memory = 0
-        self._memory_due = -math.inf
-        self._memory_interval = FIRST_INTERVAL
+        self._memory_at = self._memory_cpu = -math.inf
+        self._looks = 0
+        self._spread = random.uniform(0.75, 1.25)
         self._children: list[psutil.Process] = []
         try:
             self._process = psutil.Process(identity.pid)
@@ -58,11 +63,11 @@ class ProcessSampler:
     def sample(self, at: float) -> Sample:
         """Look at it now."""
         try:
-            if at >= self._memory_due:
+            if at >= self._memory_at + self._memory_interval:
                 self._children = self._find_children()
                 self._memory = sum(memory_of(each) for each in (self._process, *self._children))
-                self._memory_due = at + self._memory_interval
-                self._memory_interval = MEMORY_INTERVAL * random.uniform(0.75, 1.25)
+                self._memory_at, self._memory_cpu = at, self._cpu
+                self._looks += 1
             times = [each.cpu_times() for each in (self._process, *self._children)]
         except psutil.Error as error:
             raise ProcessLookupError(self.identity.pid) from error
@@ -72,6 +77,14 @@ class ProcessSampler:
         return Sample(
             cpu_seconds=round(cpu, 2), cpu_percent=round(percent, 2), memory_bytes=self._memory
         )
+
+    @property
+    def _memory_interval(self) -> float:
+        """How many seconds after the last look at the memory the next one comes."""
+        if self._looks < 2:
+            return FIRST_INTERVAL
+        idle = self._cpu - self._memory_cpu <= NOTHING
+        return self._spread * (LONGEST_INTERVAL if idle else MEMORY_INTERVAL)
 
     def _find_children(self) -> list[psutil.Process]:
         """The PocketBase that it is the parent of, where it is a Litestream."""

@@ -9,7 +9,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from actors.monitor.sampler import FIRST_INTERVAL, ProcessSampler
+from actors.monitor import sampler as sampling
+from actors.monitor.sampler import (
+    FIRST_INTERVAL,
+    LONGEST_INTERVAL,
+    MEMORY_INTERVAL,
+    ProcessSampler,
+)
 from actors.proc import ProcessIdentity, identify
 
 BURN = "import os\nwhile os.times().user < 0.3: pass\nprint(flush=True); input()"
@@ -70,6 +76,33 @@ def test_memory_is_the_processs_share_and_looked_at_less_often() -> None:
     (pss,) = [int(line.split()[1]) * 1024 for line in rollup if line.startswith("Pss:")]
     assert after == pytest.approx(pss, rel=0.05)
     assert after - before > 25_000_000
+
+
+WORK = "input()\nimport os\nwhile os.times().user < 0.3: pass\nprint(flush=True); input()"
+
+
+def test_the_memory_of_who_did_nothing_is_looked_at_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is what it was; of who has worked, it is looked at within a minute or so."""
+    looks: list[int] = []
+
+    def memory_of(process: psutil.Process) -> int:
+        looks.append(process.pid)
+        return 1
+
+    monkeypatch.setattr(sampling, "memory_of", memory_of)
+    with Child(WORK) as child:
+        sampler = ProcessSampler(child.identity, since=0.0)
+        for at in (0.0, FIRST_INTERVAL, 10.0, 0.7 * LONGEST_INTERVAL):
+            sampler.sample(at)
+        assert len(looks) == 2
+        sampler.sample(2 * LONGEST_INTERVAL)
+        assert len(looks) == 3
+        child.go_on()
+        child.await_line()
+        sampler.sample(2 * LONGEST_INTERVAL + 10.0)
+        assert len(looks) == 3
+        sampler.sample(2 * LONGEST_INTERVAL + 1.3 * MEMORY_INTERVAL)
+        assert len(looks) == 4
 
 
 def test_a_child_that_serves_counts_too() -> None:
