@@ -66,5 +66,17 @@ MIGRATIONS = (
         PRIMARY KEY (user_id, epoch)
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE leftovers_of (
+        user_id  TEXT NOT NULL,
+        epoch    INTEGER NOT NULL,
+        at       TEXT NOT NULL,
+        heir     TEXT,
+        PRIMARY KEY (user_id, epoch, at)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO leftovers_of SELECT user_id, epoch, at, heir FROM leftovers;
+    DROP TABLE leftovers;
+    ALTER TABLE leftovers_of RENAME TO leftovers;
+    """,
 )
 """The n-th script takes a registry from format n to n + 1 (``PRAGMA user_version``)."""

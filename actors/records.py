@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -22,6 +23,21 @@ class Leftover(msgspec.Struct, frozen=True, kw_only=True):
     """When they went. What is later was another's of that name."""
     heir: str | None = None
     """Who has them now, after a rename: they stay until there is a replica of that one."""
+
+
+def last_heir(left: Leftover, found: Sequence[Leftover]) -> str | None:
+    """Return what whoever has those data is called now; None: they were purged since.
+
+    ``found`` is all that was left, the earliest first. Somebody else may have had one of the names
+    before, or have it by now.
+    """
+    while left.heir is not None:
+        name, at = left.heir, left.at
+        later = next((each for each in found if each.user_id == name and each.at > at), None)
+        if later is None:
+            return name
+        left = later
+    return None
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):

@@ -227,9 +227,9 @@ class Store:
 
     def removed(self, left: Leftover) -> None:
         """It is. Raises :class:`InstanceIOError` when the disk refuses."""
-        query = "DELETE FROM leftovers WHERE user_id = ? AND epoch = ?"
+        query = "DELETE FROM leftovers WHERE user_id = :user_id AND epoch = :epoch AND at = :at"
         with self._lock, _refusals():
-            self._database.execute(query, [left.user_id, left.epoch])
+            self._database.execute(query, msgspec.to_builtins(left))
 
     def total(self, status: Status | None = None) -> int:
         """How many users are known, or are in ``status``."""

@@ -57,10 +57,15 @@ def epoch_of(name: str) -> int:
     return int(name.partition("-")[0].removeprefix("e"))
 
 
-def is_of(name: str, epoch: int, at: datetime) -> bool:
-    """Whether the generation of that name is of data that were of ``epoch`` ``at`` a moment."""
+def is_of(name: str, epoch: int, at: datetime, since: datetime | None = None) -> bool:
+    """Whether the generation of that name is of data that were of ``epoch`` ``at`` a moment.
+
+    What began before ``since`` is not, if that is given.
+    """
     began = began_at(name)
-    return began is not None and began < at and epoch_of(name) <= epoch
+    if began is None or (since is not None and began < since):
+        return False
+    return began < at and epoch_of(name) <= epoch
 
 
 def outdated(

@@ -185,13 +185,24 @@ class Place:
                     obstore.delete(self._store, paths)
 
     @asks
-    def purge(self, user: str, epoch: int, at: datetime, *, again: bool = False) -> None:
+    def purge(
+        self,
+        user: str,
+        epoch: int,
+        at: datetime,
+        *,
+        again: bool = False,
+        since: datetime | None = None,
+        files: bool = True,
+    ) -> None:
         """Remove what was there of a user who was purged ``at`` a moment, with data of ``epoch``.
 
         What a successor of the same id writes stays: one list is taken; a generation of it is of a
         later epoch or moment; and other files, where it may be there, go by when they were written.
         It may where it has a generation, or where this is done ``again``, long after: it may have
-        uploads, and not have run. Backups that go to the same place are another's business.
+        uploads, and not have run. What is older than ``since`` stays, which is somebody else's, and
+        without ``files`` all but generations. Backups that go to the same place are another's
+        business.
         """
         with _failures():
             pages = obstore.list(self._store, prefix=user)
@@ -199,12 +210,18 @@ class Place:
             names = {path: path.removeprefix(f"{user}/").partition("/")[0] for path in written}
             names = {path: name for path, name in names.items() if name != FOLDER}
             known = {name for name in names.values() if began_at(name) is not None}
-            gone = {name for name in known if is_of(name, epoch, at)}
+            gone = {name for name in known if is_of(name, epoch, at, since)}
             alone = known == gone and not again
             gone_paths = [
                 path
                 for path, name in names.items()
-                if name in gone or (name not in known and (alone or written[path] < at))
+                if name in gone
+                or (
+                    files
+                    and name not in known
+                    and (since is None or since <= written[path])
+                    and (alone or written[path] < at)
+                )
             ]
             if gone_paths:
                 obstore.delete(self._store, gone_paths)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ import pykka
 from actors.capability import Capability
 from actors.facts import Asked, Reply
 from actors.layout import directory_name
-from actors.records import Leftover
+from actors.records import Leftover, last_heir
 from actors.replication.facts import (
     FilesCopied,
     FilesDue,
@@ -75,8 +75,10 @@ class Replicator(pykka.ThreadingActor):
         self._copied_at: dict[str, datetime] = {}
         self._problems: dict[str, str] = {}
         self._forgotten: set[str] = set()
-        self._tried = {(left.user_id, left.epoch) for left in services.store.leftovers()}
+        self._tried = set(services.store.leftovers())
         """What may lie there longer than since just now."""
+        self._held: set[Leftover] = set()
+        """What the hosts are still to hear of, which was logged."""
         self._lag = LagWatch(at_a_glance)
         self._behind = False
         self._limit = LagLimit(services)
@@ -167,39 +169,41 @@ class Replicator(pykka.ThreadingActor):
     def _remove_leftovers(self, only: str | None) -> None:
         """Have nothing in the place that is nobody's any more."""
         found = self._services.store.leftovers()
-        heirs = {left.user_id: left.heir for left in found}
+        needed: dict[str, datetime] = {}
         for left in found:
             if self._copier.halted.is_set():
                 return
             if only in (None, left.user_id):
                 try:
-                    if self._is_nobodys(left, heirs):
-                        self._remove(left)
+                    if self._is_nobodys(left, found):
+                        self._remove(left, found, since=needed.get(left.user_id))
+                    else:
+                        needed[left.user_id] = left.at
                 except PblmError as error:
+                    needed[left.user_id] = left.at
                     log.error("%s: the replica is still there: %s", left.user_id, error.message)
 
-    def _is_nobodys(self, left: Leftover, heirs: Mapping[str, str | None]) -> bool:
+    def _is_nobodys(self, left: Leftover, found: Sequence[Leftover]) -> bool:
         """Whether no host goes on with it, and whoever has the data has a replica of its own."""
-        tenancy, passed = self._services.tenancy, set[str]()
+        tenancy = self._services.tenancy
         if tenancy is not None and not tenancy.has_ended(left.user_id, left.epoch):
+            if left not in self._held:
+                log.info("%s: its replica stays until the hosts know its end", left.user_id)
+            self._held.add(left)
             return False
-        name = left.heir
-        while name is not None and name not in passed:
-            heir = self._services.store.get(name)
-            if heir is not None:
-                return self._replicas.has_base(heir)
-            passed.add(name)
-            name = heirs.get(name)  # who was renamed again
-        return True
+        heir = last_heir(left, found)
+        record = None if heir is None else self._services.store.get(heir)
+        return record is None or self._replicas.has_base(record)
 
-    def _remove(self, left: Leftover) -> None:
-        """Whoever asks to be forgotten is."""
-        user_id, tried = left.user_id, (left.user_id, left.epoch)
-        again = tried in self._tried or left.heir is not None
-        self._tried.add(tried)
+    def _remove(self, left: Leftover, found: Sequence[Leftover], *, since: datetime | None) -> None:
+        """Whoever asks to be forgotten is. What was written before ``since`` is still needed."""
+        user_id = left.user_id
+        again = left in self._tried or left.heir is not None
+        back = last_heir(left, found) == user_id  # by its old name: the files are its own
+        self._tried.add(left)
         try:
             user = directory_name(user_id)
-            self._place.purge(user, left.epoch, left.at, again=again)
+            self._place.purge(user, left.epoch, left.at, again=again, since=since, files=not back)
             self._services.store.removed(left)
         finally:  # what a successor has sent meanwhile may be gone, too: it is sent again
             tell(self.actor_ref, FilesForgotten(user_ids=(user_id,)))

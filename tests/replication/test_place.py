@@ -96,6 +96,18 @@ def test_a_purge_that_is_tried_again_leaves_the_uploads_of_who_has_not_run(place
     assert place.files(USER) == {"storage/c/r/f"}
 
 
+def test_a_purge_leaves_what_somebody_else_needs(place: Place) -> None:
+    """Who had the name before, and left it ``since``; or who has its old name, and files, again."""
+    since, hour = datetime.now(UTC), timedelta(hours=1)
+    old, new = (f"e00000001-{since + way * hour / 2:{FORMAT}}" for way in (-1, 1))
+    for path in (f"{old}/0000/a.ltx", f"{new}/0000/a.ltx", "storage/c/r/f"):
+        place.send(USER, path, BytesIO(b"x"))
+    place.purge(USER, 1, since + hour, again=True, since=since + hour / 4)
+    assert ([*place.generations(USER)], place.files(USER)) == ([old], {"storage/c/r/f"})
+    place.purge(USER, 1, since + hour, again=True, files=False)
+    assert (place.generations(USER), place.files(USER)) == ({}, {"storage/c/r/f"})
+
+
 def test_a_generation_ends_where_the_next_one_begins() -> None:
     """What is later than the moment is in those that are kept; the last one always is."""
     noon = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from queue import SimpleQueue
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from pykka import ActorRef
@@ -16,7 +16,7 @@ from pykka import ActorRef
 from actors.cluster.coordination import Membership
 from actors.cluster.directory import State
 from actors.layout import directory_name
-from actors.records import Leftover, Record
+from actors.records import Leftover, Record, last_heir
 from actors.replication.facts import LagDue, LeftoversDue
 from actors.replication.place import Place
 from actors.replication.replicas import Replicas
@@ -37,10 +37,22 @@ class Refusing:
 
     def __init__(self, refusals: int = 0) -> None:
         self.purged: SimpleQueue[tuple[str, int, datetime, bool]] = SimpleQueue()
+        self.limits: list[tuple[datetime | None, bool]] = []
+        """Of each purge, since when, and whether with files."""
         self._refusals = refusals
 
-    def purge(self, user: str, epoch: int, at: datetime, *, again: bool = False) -> None:
+    def purge(
+        self,
+        user: str,
+        epoch: int,
+        at: datetime,
+        *,
+        again: bool = False,
+        since: datetime | None = None,
+        files: bool = True,
+    ) -> None:
         """Refuse as often as that, and then not."""
+        self.limits.append((since, files))
         self.purged.put((user, epoch, at, again))
         self._refusals -= 1
         if self._refusals >= 0:
@@ -57,9 +69,9 @@ class Hanging(Refusing):
         super().__init__()
         self._ended = threading.Event()
 
-    def purge(self, user: str, epoch: int, at: datetime, *, again: bool = False) -> None:
+    def purge(self, *args: Any, **limits: Any) -> None:
         """Wait."""
-        super().purge(user, epoch, at, again=again)
+        super().purge(*args, **limits)
         self._ended.wait()
         raise BackupError("it does not answer")
 
@@ -183,6 +195,58 @@ def test_what_a_renamed_user_had_is_removed_once_it_has_a_replica_again(house: H
             (directory_name("bob"), 4, True),
         }
         eventually(lambda: house.store.leftovers() == [], "all is done")
+
+
+def test_who_has_its_old_name_again_keeps_its_uploads(house: House) -> None:
+    """They were there before it was renamed, and none of them has changed."""
+    place, based = Refusing(), Based()
+    house.store.put(record("alice"))
+    for old, new in (("alice", "bob"), ("bob", "alice")):
+        found = house.store.get(old)
+        assert found is not None
+        house.store.rename(found, new)
+    based.users.add("alice")
+    with replicator(house, place, based):
+        asked = {place.purged.get(timeout=PATIENCE)[0]: limit for limit in limits_of(place, 2)}
+    assert asked == {directory_name("alice"): (None, False), directory_name("bob"): (None, True)}
+
+
+def limits_of(place: Refusing, count: int) -> list[tuple[datetime | None, bool]]:
+    eventually(lambda: len(place.limits) == count, "they are purged")
+    return place.limits
+
+
+def test_a_purge_leaves_what_a_renamed_user_still_needs(house: House) -> None:
+    """It had the name before, and has no replica under its new one; the epoch may be the same."""
+    place, based = Refusing(), Based()
+    house.store.put(record("alice"))
+    found = house.store.get("alice")
+    assert found is not None
+    house.store.rename(found, "bob")
+    renamed = house.store.leftovers()[0]
+    purged = Leftover(user_id="alice", epoch=1, at=renamed.at + timedelta(seconds=1))
+    house.store.forget("alice", purged)
+    with replicator(house, place, based):
+        assert limits_of(place, 1) == [(renamed.at, True)]
+        eventually(lambda: house.store.leftovers() == [renamed], "that is done")
+        eventually(lambda: CLEAR_UP in house.clock.due(), "it looks again")
+        based.users.add("bob")
+        house.clock.advance(CLEAR_UP)
+        assert limits_of(place, 2)[1] == (None, True)
+        eventually(lambda: house.store.leftovers() == [], "all is done")
+
+
+def test_the_data_of_a_renamed_user_are_followed_from_name_to_name() -> None:
+    """Somebody else had the second name before, and somebody else has it now."""
+
+    def left(user_id: str, minute: int, heir: str | None) -> Leftover:
+        at = AT + timedelta(minutes=minute)
+        return Leftover(user_id=user_id, epoch=1, at=at, heir=heir)
+
+    first = left("alice", 1, "bob")
+    found = [left("bob", 0, "zoe"), first, left("bob", 2, "carol"), left("bob", 3, None)]
+    assert last_heir(first, found) == "carol"
+    assert last_heir(first, [*found, left("carol", 4, None)]) is None
 
 
 def test_what_another_host_goes_on_with_is_not_removed(tmp_path: Path) -> None:
