@@ -24,6 +24,11 @@ class Leftover(msgspec.Struct, frozen=True, kw_only=True):
     heir: str | None = None
     """Who has them now, after a rename: they stay until there is a replica of that one."""
 
+    def is_of(self, record: Record) -> bool:
+        """Whether it is that very user's, whose data are still being removed, or stayed."""
+        same = (record.user_id, record.epoch) == (self.user_id, self.epoch)
+        return same and record.created_at <= self.at
+
 
 def last_heir(left: Leftover, found: Sequence[Leftover]) -> str | None:
     """Return what whoever has those data is called now; None: they were purged since.

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from actors.records import Leftover, Record
+from actors.records import Record
 from actors.services import Services
 from bus import trace
 from bus.errors import InstanceIOError
@@ -73,9 +73,9 @@ class StatusKeeper:
         """Write down what is no change of status."""
         self._put(msgspec.structs.replace(self.record, **changes), strict=False)
 
-    def forget(self, left: Leftover | None = None) -> None:
-        """The user is not known any more, but for what is ``left`` of it elsewhere. Strict."""
-        self._services.store.forget(self._user_id, left)
+    def forget(self) -> None:
+        """The user is not known any more. Strict."""
+        self._services.store.forget(self._user_id)
         self._record = None
 
     def note_strictly(self, **changes: Any) -> None:

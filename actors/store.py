@@ -168,15 +168,10 @@ class Store:
             self._database.execute(query, [user_id, msgspec.json.encode(policy).decode()])
             self._sleep_policies[user_id] = policy
 
-    def forget(self, user_id: str, left: Leftover | None = None) -> None:
-        """Remove everything about the user, but for what is ``left`` to be removed elsewhere.
-
-        Raises :class:`InstanceIOError` when that fails.
-        """
+    def forget(self, user_id: str) -> None:
+        """Remove everything about the user. Raises :class:`InstanceIOError` when that fails."""
         with self._lock:
             with _transaction(self._database) as database:
-                if left is not None:
-                    database.execute(_PUT_LEFTOVER, msgspec.to_builtins(left))
                 for table in ("instances", "history", "metadata", "sleep_policies"):
                     database.execute(f"DELETE FROM {table} WHERE user_id = ?", [user_id])
             self._sleep_policies.pop(user_id, None)
@@ -224,6 +219,14 @@ class Store:
         with self._lock:
             rows = self._database.execute(query).fetchall()
         return [msgspec.convert(dict(zip(names, row, strict=True)), Leftover) for row in rows]
+
+    def leave(self, left: Leftover) -> None:
+        """Note what is to be removed elsewhere when the user is not known any more.
+
+        Raises :class:`InstanceIOError` when the disk refuses.
+        """
+        with self._lock, _refusals():
+            self._database.execute(_PUT_LEFTOVER, msgspec.to_builtins(left))
 
     def removed(self, left: Leftover) -> None:
         """It is. Raises :class:`InstanceIOError` when the disk refuses."""

@@ -92,7 +92,7 @@ class Claims:
         if seen is None or is_free(seen.place, member) or late:
             if record is not None and record.incarnation is not None:
                 check_known(seen, record)
-                hands.let_go(user_id, "It was purged on another host")
+                hands.let_go(user_id, "The hosts know that it was purged")
                 record = None
             if record is None and not new:
                 return False

@@ -154,15 +154,15 @@ class Ownership:
             self._life.waiters.carry_out(reply, lambda: self._do(request))
 
     def _purge(self, *, keep_backups: bool = False) -> None:
-        """Remove everything of the user."""
-        layout, left = self._services.layout, None
-        belongings.destroy(layout, self._user_id, keep_backups=keep_backups)
+        """Remove everything of the user. What is left in the replica is on record before that."""
+        layout = self._services.layout
         uid, epoch = self._keeper.record.uid, self._keeper.record.epoch
-        kept = layout.backups(self._user_id).exists()  # and so is the replica then
+        kept = keep_backups and layout.backups(self._user_id).exists()  # and so is the replica then
         if self._services.replicas is not None and not kept:
             now = self._services.clock.now()
-            left = Leftover(user_id=self._user_id, epoch=epoch, at=now)
-        self._keeper.forget(left)
+            self._services.store.leave(Leftover(user_id=self._user_id, epoch=epoch, at=now))
+        belongings.destroy(layout, self._user_id, keep_backups=keep_backups)
+        self._keeper.forget()
         if uid is not None:
             self._services.isolation.release_uid(uid)
         self._publish_deletion(None, backups_kept=keep_backups, data_epoch=epoch)

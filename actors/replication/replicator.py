@@ -184,8 +184,10 @@ class Replicator(pykka.ThreadingActor):
                     log.error("%s: the replica is still there: %s", left.user_id, error.message)
 
     def _is_nobodys(self, left: Leftover, found: Sequence[Leftover]) -> bool:
-        """Whether no host goes on with it, and whoever has the data has a replica of its own."""
-        tenancy = self._services.tenancy
+        """Whether nobody goes on with it, and whoever has the data has a replica of its own."""
+        there, tenancy = self._services.store.get(left.user_id), self._services.tenancy
+        if there is not None and left.is_of(there):
+            return False
         if tenancy is not None and not tenancy.has_ended(left.user_id, left.epoch):
             if left not in self._held:
                 log.info("%s: its replica stays until the hosts know its end", left.user_id)

@@ -15,7 +15,8 @@ from pykka import ActorRef
 
 from actors.cluster.coordination import Membership
 from actors.cluster.directory import State
-from actors.layout import directory_name
+from actors.data import belongings
+from actors.layout import Layout, directory_name
 from actors.records import Leftover, Record, last_heir
 from actors.replication.facts import LagDue, LeftoversDue
 from actors.replication.place import Place
@@ -106,7 +107,8 @@ USERS = ("alice", "bob", "carol", "dave")
 def leave(house: House, user_id: str, epoch: int = 3, heir: str | None = None) -> None:
     """Have the registry know that this is to be removed."""
     left = Leftover(user_id=user_id, epoch=epoch, at=AT, heir=heir)
-    house.store.forget(user_id, left)
+    house.store.leave(left)
+    house.store.forget(user_id)
 
 
 def test_a_purge_that_the_place_refused_is_tried_again_also_by_the_next_manager(
@@ -129,14 +131,41 @@ def test_a_purge_that_the_place_refused_is_tried_again_also_by_the_next_manager(
 
 
 @pytest.mark.parametrize("keep", [False, True])
-def test_a_purge_notes_what_is_left_before_anything_else(tmp_path: Path, *, keep: bool) -> None:
-    """With the end of the row; not where backups are kept, and the replica with them."""
+def test_a_purge_notes_what_is_left_before_anything_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, keep: bool
+) -> None:
+    """Not where backups are kept, and the replica with them."""
+    seen: list[list[Leftover]] = []
+    destroy = belongings.destroy
+
     with opened(tmp_path / "dbs", replica_url=str(tmp_path / "replica")) as house:
+
+        def seeing(layout: Layout, user_id: str, *, keep_backups: bool) -> None:
+            seen.append(house.store.leftovers())
+            destroy(layout, user_id, keep_backups=keep_backups)
+
+        monkeypatch.setattr(belongings, "destroy", seeing)
         house.store.put(record(status=Status.STOPPED, desired=Desired.STOPPED))
         house.layout.backups("alice").mkdir(parents=True)
         house.ask(DeleteInstance(user_id="alice", purge=True, keep_backups=keep))
         assert house.store.get("alice") is None
+        assert seen == [house.store.leftovers()]
         assert [left.user_id for left in house.store.leftovers()] == ([] if keep else ["alice"])
+
+
+def test_the_replica_of_a_purge_that_was_cut_short_goes_with_the_row(house: House) -> None:
+    """The row is there as long as the data are; who has come after is no reason to wait."""
+    place = Refusing()
+    house.store.put(record(epoch=3, created_at=AT))
+    house.store.leave(Leftover(user_id="alice", epoch=3, at=AT))
+    with replicator(house, place):
+        eventually(lambda: CLEAR_UP in house.clock.due(), "it has looked")
+        assert place.purged.empty()
+        house.store.forget("alice")
+        house.store.put(record(epoch=3, created_at=AT + timedelta(seconds=1)))
+        house.clock.advance(CLEAR_UP)
+        assert place.purged.get(timeout=PATIENCE)[0] == directory_name("alice")
+        eventually(lambda: house.store.leftovers() == [], "it is done")
 
 
 class Based:
@@ -225,7 +254,7 @@ def test_a_purge_leaves_what_a_renamed_user_still_needs(house: House) -> None:
     house.store.rename(found, "bob")
     renamed = house.store.leftovers()[0]
     purged = Leftover(user_id="alice", epoch=1, at=renamed.at + timedelta(seconds=1))
-    house.store.forget("alice", purged)
+    house.store.leave(purged)
     with replicator(house, place, based):
         assert limits_of(place, 1) == [(renamed.at, True)]
         eventually(lambda: house.store.leftovers() == [renamed], "that is done")
