@@ -103,15 +103,16 @@ class Lookout:
         """Return the epoch that somebody begins with who is not known: that one, or a later one.
 
         ``record`` is that of data which lie here and were never told. Raises :class:`Conflict` for
-        somebody whom etcd has forgotten, and :class:`Unavailable`.
+        somebody whom etcd has forgotten, and :class:`Unavailable`. No manager need have seen that
+        etcd was put back: a purge leaves a place, and nobody writes under an epoch above its own.
         """
         last = self._last(user_id, None, sure=record is None)
         if last < epoch or (record is not None and last == record.epoch):
             return epoch
-        if record is None and self._atlas.put_back:
+        if record is None:
             raise Conflict(
-                f"etcd was put back to a copy, which knows nothing of {user_id}; but there is a"
-                " replica. If nobody is to have it any more, remove it to begin anew"
+                f"etcd knows nothing of {user_id}, but there is a replica: it may have been put"
+                " back to a copy. If nobody is to have that any more, remove it to begin anew"
             )
         return last + 1
 
