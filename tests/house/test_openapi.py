@@ -16,7 +16,8 @@ HOOKS = Path(__file__).with_name("schemathesis_hooks.py")
 
 
 @pytest.mark.timeout(120)
-def test_the_manager_answers_as_described() -> None:
+@pytest.mark.parametrize("methods", ["--include-method=GET", "--exclude-method=GET"])
+def test_the_manager_answers_as_described(methods: str) -> None:
     """No call is answered with a server error, or with what is not described."""
     with manager_of(port_range=400) as manager:
         manager.start()
@@ -28,6 +29,7 @@ def test_the_manager_answers_as_described() -> None:
                 f"--config-file={CONFIG}",
                 "run",
                 f"{manager.api.url}/openapi.json",
+                methods,
                 "--no-color",
                 f"--report-dir={manager.root}",
             ],
