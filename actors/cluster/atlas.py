@@ -56,6 +56,7 @@ class Atlas:
         self._now = now
         self._gone: Callable[[int], None] = lambda revision: None
         self._undone: Callable[[], None] = lambda: None
+        self._absence: Callable[[], str] = str
         self._lock = threading.Lock()
         self._hosts: dict[str, SeenHost] = {}
         self._places: dict[str, SeenPlace] = {}
@@ -102,7 +103,8 @@ class Atlas:
 
     def warnings(self) -> Sequence[str]:
         """See :class:`Directory`."""
-        return self._warnings
+        absence = self._absence()
+        return [absence, *self._warnings] if absence else self._warnings
 
     def labelled(self, label: str) -> str | None:
         """See :class:`Directory`."""
@@ -112,12 +114,18 @@ class Atlas:
         """See :class:`Directory`."""
         self._listeners.append(changed)
 
-    def mind(self, gone: Callable[[int], None], undone: Callable[[], None] = lambda: None) -> None:
+    def mind(
+        self,
+        gone: Callable[[int], None],
+        undone: Callable[[], None] = lambda: None,
+        absence: Callable[[], str] = str,
+    ) -> None:
         """Have ``gone`` called with a revision at which this host itself was not there.
 
         And ``undone`` when etcd was put back to a copy. On whatever thread it was seen by.
+        ``absence`` returns why this host is not in its cluster now, for the warnings; empty: it is.
         """
-        self._gone, self._undone = gone, undone
+        self._gone, self._undone, self._absence = gone, undone, absence
 
     def read(self, user_id: str) -> Place | None:
         """See :class:`Directory`."""

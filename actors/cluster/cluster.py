@@ -92,7 +92,7 @@ class Cluster:
             self._closing.callback(group.close)
         kill_files = [*confinement.kill_files, *([group.kill_file] if group else [])]
         self._keeper = self._make_keeper(settings, home, fence, kill_files)
-        self._atlas.mind(self._keeper.gone_at, self._keeper.undone)
+        self._atlas.mind(self._keeper.gone_at, self._keeper.undone, self._absence)
         self.tenancy = Tenancy(
             home, group, fence, self._atlas, self._claims, self._names, self._jobs
         )
@@ -184,10 +184,14 @@ class Cluster:
         """Return the membership of this host; raises :class:`Unavailable`."""
         member = self._keeper.member
         if member is None:
-            raise Unavailable(
-                f"This host is not in its cluster: {self._keeper.problem}", retry_after=2
-            )
+            raise Unavailable(self._why_absent(), retry_after=2)
         return member
+
+    def _absence(self) -> str:
+        return "" if self._keeper.member is not None else self._why_absent()
+
+    def _why_absent(self) -> str:
+        return f"This host is not in its cluster: {self._keeper.problem}"
 
     def check_begun(self) -> None:
         """Raise :class:`Unavailable` while it is not known yet which of the users here are ours."""

@@ -76,6 +76,11 @@ class Jobs:
         self._submit(self._claims, alone)
         return True
 
+    def __contains__(self, user_id: object) -> bool:
+        """Whether something is under way for the user."""
+        with self._lock:
+            return user_id in self._users
+
     def _finish(self, user_id: str, rest: Work) -> None:
         try:
             rest()

@@ -150,6 +150,7 @@ class Moves:
 
     def move(self, user_id: str, target: str) -> PlaceAnswer:
         """Move one user; return its place there. Raises :class:`PblmError`: it has stayed."""
+        self._place(user_id)
         if target == self._atlas.host:
             raise Conflict(f"{user_id} is on {target} already")
         if target not in self._atlas.hosts():
@@ -164,9 +165,7 @@ class Moves:
 
     def verify(self, user_id: str) -> DrillAnswer:
         """Restore the user's replica, and look at what came out."""
-        place = self._atlas.read(user_id)
-        if place is None or place.state is State.PURGED:
-            raise NotFound(f"No PocketBase instance for user {user_id}")
+        place = self._place(user_id)
         began = self._services.clock.monotonic()
         try:
             drill = self._recovery.drill(user_id, place)
@@ -182,6 +181,13 @@ class Moves:
             seconds=self._services.clock.monotonic() - began,
             at=self._services.clock.now(),
         )
+
+    def _place(self, user_id: str) -> Place:
+        """Return the user's place, as etcd has it. Raises :class:`NotFound`: there is none."""
+        place = self._atlas.read(user_id)
+        if place is None or place.state is State.PURGED:
+            raise NotFound(f"No PocketBase instance for user {user_id}")
+        return place
 
     def _hand_over(self, user_id: str, target: str) -> None:
         if self._services.store.get(user_id) is None:  # it is claimed, and being restored

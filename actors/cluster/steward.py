@@ -337,7 +337,8 @@ class Steward:
                 self._refused[user_id] = error.message
                 log.warning("%s: not taken: %s", user_id, error.message)
 
-        self.acquire(user_id, new=False, then=taken)
+        if user_id not in self._jobs:  # what is under way looks for itself, and tells its end
+            self.acquire(user_id, new=False, then=taken)
 
     def _run_if_wanted(self, user_id: str) -> None:
         """Start it, if it is to run; one that slept goes on sleeping until it is asked for."""

@@ -139,8 +139,14 @@ def _begin(request: Request, host: str, as_json: bool) -> None:
     if as_json:
         tell_json({"host": host, "users": users})
     else:
-        going = "nobody leaves" if not users else f"{len(users)} users leave, a few at a time"
-        tell(f"host {host}: {going}; see `pblm cluster status`")
+        tell(f"host {host}: {going(len(users))}; see `pblm cluster status`")
+
+
+def going(users: int) -> str:
+    """Return how many users leave a host."""
+    if users < 2:
+        return "1 user leaves" if users else "nobody leaves"
+    return f"{users} users leave, a few at a time"
 
 
 def _row(name: str, host: ClusterHost, here: str) -> tuple[str, ...]:

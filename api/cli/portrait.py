@@ -23,6 +23,8 @@ def portrait(instance: Instance, now: datetime, past: Sequence[Transition]) -> I
     yield _line("why", instance.reason)
     if instance.failure is not None:
         yield from _failure(instance.failure, instance.user_id)
+    if isinstance(instance.host, str):
+        yield _line("host", instance.host)
     if instance.url is not None and instance.pid is not None:
         yield _line("address", f"{instance.url} (pid {instance.pid})")
     if instance.started_at is not None:

@@ -43,7 +43,7 @@ class ClusterAnswer(Answer, frozen=True, kw_only=True, tag=True):
     problems: dict[str, str]
     """Users that a person has to look after, and why."""
     warnings: list[str]
-    """What should be mended of etcd."""
+    """Why the host that answers is not in its cluster, if so; what should be mended of etcd."""
 
 
 class PlaceAnswer(Answer, frozen=True, kw_only=True, tag=True):

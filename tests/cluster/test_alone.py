@@ -6,10 +6,15 @@ from collections.abc import Iterator
 
 import pytest
 
+from bus.answers import ClusterAnswer
+from bus.client import BusClient
+from bus.requests import GetCluster
 from tests.cluster.fleet import Fleet, fleet_of
 from tests.cluster.rows import Rows, numbers_at
 from tests.etcd import Etcd as Engine
+from tests.house.manager import Manager
 from tests.house.surroundings import eventually
+from tests.ports import free_ports
 
 
 @pytest.fixture
@@ -17,6 +22,12 @@ def fleet(engine: Engine) -> Iterator[Fleet]:
     """Return a cluster of one host, that is not started yet."""
     with fleet_of(engine, 1) as made:
         yield made
+
+
+def warnings(host: Manager) -> list[str]:
+    """Return what it warns of who asks for the cluster."""
+    with BusClient(host.settings.command_endpoint) as bus:
+        return bus.ask(GetCluster(), ClusterAnswer).warnings
 
 
 def test_a_host_joins_with_its_users_and_finds_them_again(fleet: Fleet) -> None:
@@ -37,6 +48,7 @@ def test_a_host_joins_with_its_users_and_finds_them_again(fleet: Fleet) -> None:
     host.start()
     place = fleet.await_run("alice", "h1")
     assert (place.epoch, place.durable) == (1, 1)
+    assert not any("not in its cluster" in each for each in warnings(host))
     assert not fleet.place("idle").wanted
     Rows.again(host.api.instance("alice"), alice).write(4)
 
@@ -45,4 +57,13 @@ def test_a_host_joins_with_its_users_and_finds_them_again(fleet: Fleet) -> None:
     eventually(lambda: fleet.place("alice").epoch == 2, "it is claimed anew")
     place = fleet.await_run("alice", "h1")
     assert numbers_at(place) == list(range(1, 8))
+    host.stop()
+
+
+def test_a_host_that_cannot_join_says_so_of_the_cluster(fleet: Fleet) -> None:
+    """First of all warnings: what it tells of the other hosts is old."""
+    (host,) = fleet.hosts.values()
+    host.environ["PB_CLUSTER_ETCD"] = f"http://127.0.0.1:{free_ports(1)}"
+    host.start()
+    assert warnings(host)[0].startswith("This host is not in its cluster: ")
     host.stop()

@@ -176,3 +176,15 @@ def test_a_stop_is_told_when_etcd_answers_again(bench: Bench) -> None:
     bench.house.clock.advance(FIRST)
     eventually(lambda: bench.place("alice").state is State.STOPPED, "it is told")
     assert not bench.place("alice").wanted
+
+
+def test_who_is_on_the_way_is_not_taken_again(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing stands in its way: the log warns of nobody who is just being brought here."""
+    bench.join()
+    bench.run("alice")
+    bench.stop("alice")
+    with bench.jobs.alone("alice"):
+        bench.steward._take("alice")
+    assert "being brought" not in caplog.text

@@ -11,7 +11,7 @@ import pytest
 from actors.layout import directory_name
 from bus.answers import Answer, DrillAnswer, MovesAnswer, PlaceAnswer
 from bus.client import BusClient
-from bus.errors import BackupError
+from bus.errors import BackupError, NotFound
 from bus.requests import DrainHost, MoveInstance, Request, VerifyReplica
 from tests.cluster.client import Client
 from tests.cluster.fleet import Fleet, fleet_of
@@ -57,6 +57,14 @@ def test_nothing_that_was_acknowledged_is_lost_by_a_move(fleet: Fleet) -> None:
     assert client.overlaps() == []
     found = set(numbers_at(fleet.place(alice)))
     assert {ack.number for ack in client.acks} <= found
+
+
+@pytest.mark.parametrize("asked", ["h1", "h2"])
+@pytest.mark.parametrize("target", ["h1", "h2"])
+def test_who_is_nobody_is_not_moved(fleet: Fleet, asked: str, target: str) -> None:
+    """Wherever it is asked for: nobody says that it is there already, or on its way."""
+    with pytest.raises(NotFound, match="No PocketBase instance for user ghost"):
+        ask(fleet.hosts[asked], MoveInstance(user_id="ghost", host=target), PlaceAnswer)
 
 
 def test_what_was_decided_about_a_user_moves_too(fleet: Fleet) -> None:

@@ -56,6 +56,12 @@ def test_one_that_runs_has_an_address_and_numbers() -> None:
     assert "CPU 1.5%, memory 20.0M, connections 3" in text
 
 
+def test_one_of_a_cluster_says_on_which_host_it_is() -> None:
+    """Its address and its data are of that host; one host alone has no name to tell."""
+    assert "host      h2" in told(msgspec.structs.replace(instance(), host="h2"))
+    assert "host " not in told(instance())
+
+
 def test_one_that_is_backed_up_says_how_old_that_is() -> None:
     """The last backup, and the last one that is known to be of use."""
     kept = msgspec.structs.replace(instance(), last_backup=NOW, last_proven_backup=None)
