@@ -6,12 +6,13 @@ import dataclasses
 import os
 import re
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from actors.process import LaunchSpec
+from actors.process import Ended, LaunchSpec, run_program
 from bus.settings import Settings
 from bus.settings.replication import S3
 
@@ -40,6 +41,19 @@ DECODING = "decode database: "
 """It begins so what is wrong with the content of files that it reads, and writes together."""
 NOT_DECODED = re.compile("reading ltx file|reopen ltx file|write page [0-9]+: |context canceled")
 """What it says so, too, when the files cannot be read, or this host's disk cannot be written."""
+
+
+def run(
+    command: tuple[str, ...], home: Path, *, timeout: float, wanted: Callable[[], bool]
+) -> Ended:
+    """Run a command of it to its end; see :func:`run_program`. It knows no keys but its own."""
+    environment = {"PATH": "", "HOME": str(home), **NO_AMBIENT_KEYS}
+    return run_program(command, env=environment, timeout=timeout, wanted=wanted)
+
+
+def last_words(ended: Ended) -> str:
+    """Return the end of the last line that it wrote: there it says what is wrong."""
+    return ended.output.strip().rpartition("\n")[2][-300:]
 
 
 def speaks_of_damage(code: int, said: str) -> bool:

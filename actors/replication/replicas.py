@@ -14,7 +14,7 @@ from actors.clock import utc_now
 from actors.data.database import UserDataError, fold_log
 from actors.isolation.isolation import SETPRIV
 from actors.layout import Layout, directory_name, make_private_directory
-from actors.process import LaunchSpec, program_version, run_program
+from actors.process import LaunchSpec, program_version
 from actors.records import Record
 from actors.replication import litestream
 from actors.replication.generation import Generation, LocalState, inode
@@ -121,17 +121,16 @@ class Replicas:
         generation = self._continued(state, record, inode(database))
         target = f"{directory_name(record.user_id)}/{generation.name}"
         content = litestream.configuration(self._settings, database, state.meta, target)
-        environment = {"PATH": "", "HOME": str(state.folder), **litestream.NO_AMBIENT_KEYS}
         command = litestream.once(self._settings, state.config)
         try:
             litestream.write_secret(state.config, content)
-            ended = run_program(
-                command, env=environment, timeout=COPY, wanted=lambda: not self._closed
+            ended = litestream.run(
+                command, state.folder, timeout=COPY, wanted=lambda: not self._closed
             )
         except OSError as error:
             raise BackupError(f"Litestream cannot be run: {error}") from error
         if ended.code != 0:
-            said = ended.output.strip().rpartition("\n")[2][-300:]
+            said = litestream.last_words(ended)
             raise BackupError(f"The database of {record.user_id} cannot be copied: {said}")
 
     def replaced(self, user_id: str) -> bool:

@@ -11,7 +11,6 @@ from actors.data.contents import file_references
 from actors.data.database import UserDataError
 from actors.data.storage import link_files, stored_files
 from actors.layout import Layout, directory_name, make_private_directory
-from actors.process import run_program
 from actors.replication import litestream
 from bus.errors import BackupError, InvalidBackup
 from bus.settings import Settings
@@ -78,8 +77,7 @@ class Rewind:
         options = ("-no-expand-env", "-config", str(config), *moment, "-integrity-check", check)
         command = (self._settings.litestream_path, "restore", *options, str(database))
         try:
-            environment = {"PATH": "", "HOME": str(target), **litestream.NO_AMBIENT_KEYS}
-            ended = run_program(command, env=environment, timeout=TIMEOUT, wanted=wanted)
+            ended = litestream.run(command, target, timeout=TIMEOUT, wanted=wanted)
         except OSError as error:
             raise BackupError(f"Litestream cannot be run: {error}") from error
         finally:
@@ -88,7 +86,7 @@ class Rewind:
             return True
         if any(each in ended.output for each in NOTHING_YET):
             return False
-        said = ended.output.strip().rpartition("\n")[2][-300:]
+        said = litestream.last_words(ended)
         if litestream.speaks_of_damage(ended.code, said):
             raise InvalidBackup(f"The replica {source} is damaged: {said}")
         raise BackupError(f"The replica {source} cannot be read: {said}")
