@@ -30,6 +30,7 @@ from actors.cluster.atlas import Atlas
 from actors.cluster.claims import Claims
 from actors.cluster.directory import Place, State
 from actors.cluster.gateway import Unreachable
+from actors.cluster.jobs import problem_of
 from actors.cluster.recovery import Recovery, RecoveryFailed
 from actors.cluster.steward import Steward
 from actors.cluster.whereabouts import heir
@@ -42,7 +43,7 @@ from actors.replication.place import Place as ReplicaPlace
 from actors.replication.replicas import Replicas
 from actors.services import Services
 from bus.answers import Answer, DrillAnswer, ErrorAnswer, MovesAnswer, PlaceAnswer
-from bus.errors import BackupError, Conflict, InternalError, NotFound, PblmError, Unavailable
+from bus.errors import BackupError, Conflict, NotFound, PblmError, Unavailable
 from bus.requests import DrainHost, MoveInstance, RebalanceHost, VerifyReplica
 
 AT_ONCE = 2
@@ -324,15 +325,9 @@ def _answer(user_id: str, place: Place) -> PlaceAnswer:
 
 
 def _answered(work: Callable[[], None], reply: Reply) -> None:
-    try:
-        work()
-    except PblmError as error:
-        reply(ErrorAnswer.of(error))
-    except Unreachable as error:
-        reply(ErrorAnswer.of(Unavailable(f"etcd does not answer: {error}", retry_after=2)))
-    except Exception as bug:
-        log.exception("mover: a bug")
-        reply(ErrorAnswer.of(InternalError(f"It failed by a bug: {bug!r}")))
+    problem = problem_of(work)
+    if problem is not None:
+        reply(ErrorAnswer.of(problem))
 
 
 def _submit(pool: ThreadPoolExecutor, work: Callable[[], None]) -> None:
