@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from datetime import datetime
 from importlib.util import find_spec
@@ -37,7 +38,7 @@ class Replicas:
     def __init__(self, settings: Settings, layout: Layout) -> None:
         self._settings = settings
         self._layout = layout
-        self._places: dict[str, Place] = {}
+        self._places: list[Place] = []
         self._closed = False
         self._based: dict[str, str] = {}
         """Of each user, the last generation whose base was seen to be there."""
@@ -86,7 +87,7 @@ class Replicas:
             return False
         if self._based.get(user_id) == generation.name:
             return True
-        found = self._glance.written_at(directory_name(user_id), generation.name) is not None
+        found = self.glance.written_at(directory_name(user_id), generation.name) is not None
         if found:
             self._based[user_id] = generation.name
         return found
@@ -101,14 +102,14 @@ class Replicas:
         if generation is None or last is None:
             return False
         user = directory_name(record.user_id)
-        return self._glance.has_change(user, generation.name, last)
+        return self.glance.has_change(user, generation.name, last)
 
     def generations(self, user_id: str) -> dict[str, datetime]:
         """When each generation of the user's began, whoever wrote it, by name.
 
         Not in an actor. Raises :class:`BackupError`, soon, when the place does not answer.
         """
-        return self._glance.generations(directory_name(user_id))
+        return self.glance.generations(directory_name(user_id))
 
     def copy_once(self, record: Record, data: Path) -> None:
         """Have a copy of a database in the replica that has never been served here, nor is now.
@@ -154,31 +155,38 @@ class Replicas:
         Not in an actor. Raises :class:`InvalidBackup` where there is no such moment,
         :class:`BackupError` where it cannot be had now.
         """
-        Rewind(self._settings, self._layout, self._opened()).take_out(user_id, at, target)
+        Rewind(self._settings, self._layout, self.place).take_out(user_id, at, target)
 
     def close(self) -> None:
         """Wait for no answer of the place of the replicas any more, and copy nothing."""
         self._closed = True
-        for place in self._places.values():
+        for place in self._places:
             place.close()
 
     def check_place(self) -> None:
         """Raise :class:`BackupError`, soon, when the place of the replicas does not answer."""
-        self._glance.has_change("nobody", "none", "nothing")
+        self.glance.has_change("nobody", "none", "nothing")
 
-    @property
-    def _glance(self) -> Place:
-        from actors.replication.place import GLANCE  # obstore is there where it is wanted only
+    @functools.cached_property
+    def place(self) -> Place:
+        """Where the replicas go to; it ends with :meth:`close`."""
+        from actors.replication.place import PATIENCE  # obstore is there where it is wanted only
+
+        return self._opened(PATIENCE)
+
+    @functools.cached_property
+    def glance(self) -> Place:
+        """The same; it does not answer where that takes a while."""
+        from actors.replication.place import GLANCE
 
         return self._opened(GLANCE)
 
-    def _opened(self, patience: str | None = None) -> Place:
-        from actors.replication.place import PATIENCE, Place
+    def _opened(self, patience: str) -> Place:
+        from actors.replication.place import Place
 
-        wanted = patience or PATIENCE
-        if wanted not in self._places:
-            self._places[wanted] = Place(self._settings, patience=wanted)
-        return self._places[wanted]
+        place = Place(self._settings, patience=patience)
+        self._places.append(place)
+        return place
 
     def _continued(self, state: LocalState, record: Record, found: int | None) -> Generation:
         assert self._settings.replica_url is not None

@@ -7,7 +7,6 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 import pykka
 
@@ -38,9 +37,6 @@ from bus.events import Event, InstanceDeleted, InstanceRenamed
 from bus.requests import GetReplica, InitInstance
 from bus.states import Status
 
-if TYPE_CHECKING:
-    from actors.replication.place import Place
-
 LOOK = 2.0
 """Seconds between two looks at which file each database is."""
 FILES_ROUND = 5.0
@@ -62,16 +58,12 @@ log = logging.getLogger(__name__)
 class Replicator(pykka.ThreadingActor):
     """Has uploads follow, and a new replica begin where a database was exchanged. Never waits."""
 
-    def __init__(
-        self, services: Services, replicas: Replicas, place: Place, at_a_glance: Place
-    ) -> None:
-        """``at_a_glance`` is the same place; it does not answer where that takes a while."""
+    def __init__(self, services: Services, replicas: Replicas) -> None:
         super().__init__()
         self._services = services
         self._replicas = replicas
-        self._place = place
-        self._at_a_glance = at_a_glance
-        self._copier = FileCopier(services.layout, place)
+        self._place = replicas.place
+        self._copier = FileCopier(services.layout, self._place)
         self._copied_at: dict[str, datetime] = {}
         self._problems: dict[str, str] = {}
         self._forgotten: set[str] = set()
@@ -79,7 +71,7 @@ class Replicator(pykka.ThreadingActor):
         """What may lie there longer than since just now."""
         self._held: set[Leftover] = set()
         """What the hosts are still to hear of, which was logged."""
-        self._lag = LagWatch(at_a_glance)
+        self._lag = LagWatch(replicas.glance)
         self._behind = False
         self._limit = LagLimit(services)
         most = services.settings.cluster_max_lag
@@ -121,8 +113,7 @@ class Replicator(pykka.ThreadingActor):
     def on_stop(self) -> None:
         """End what is under way, and the threads."""
         self._copier.halted.set()
-        for each in (self._replicas, self._place, self._at_a_glance):
-            each.close()
+        self._replicas.close()
         for pool in (self._pool, self._clearing, self._measuring):
             pool.shutdown(cancel_futures=True)
 
@@ -323,10 +314,7 @@ def make_replicator(services: Services) -> Capability:
     """Return the capability of replicas, begun."""
     if services.replicas is None:
         return _capability(NoReplicator.start())
-    from actors.replication.place import GLANCE, Place  # obstore is there where it is wanted only
-
-    place, glance = Place(services.settings), Place(services.settings, patience=GLANCE)
-    ref = Replicator.start(services, services.replicas, place, glance)
+    ref = Replicator.start(services, services.replicas)
     ref.tell(LookDue())
     ref.tell(FilesDue())
     ref.tell(PruneDue())

@@ -19,7 +19,6 @@ from actors.data import belongings
 from actors.layout import Layout, directory_name
 from actors.records import Leftover, Record, last_heir
 from actors.replication.facts import LagDue, LeftoversDue
-from actors.replication.place import Place
 from actors.replication.replicas import Replicas
 from actors.replication.replicator import CLEAR_UP, LAG_ROUND, Replicator
 from bus.errors import BackupError
@@ -83,10 +82,11 @@ class Hanging(Refusing):
 
 @contextmanager
 def replicator(
-    house: House, place: Refusing, replicas: object = None
+    house: House, place: Refusing, replicas: Based | None = None
 ) -> Iterator[ActorRef[Replicator]]:
-    there = cast("Place", place)
-    owner = Replicator.start(house.services, cast("Replicas", replicas or Based()), there, there)
+    there = Based() if replicas is None else replicas
+    there.place = there.glance = place
+    owner = Replicator.start(house.services, cast("Replicas", there))
     owner.tell(LeftoversDue())
     try:
         yield owner
@@ -171,6 +171,9 @@ def test_the_replica_of_a_purge_that_was_cut_short_goes_with_the_row(house: Hous
 class Based:
     """Says whose replica has its base."""
 
+    place: Refusing
+    glance: Refusing
+
     def __init__(self) -> None:
         self.users: set[str] = set()
 
@@ -179,7 +182,8 @@ class Based:
         return user.user_id in self.users
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Whoever waits for the place is told that there is no answer."""
+        self.place.close()
 
 
 def test_a_place_that_hangs_is_asked_for_one_purge_and_the_lag_is_known(house: House) -> None:
