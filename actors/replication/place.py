@@ -212,19 +212,13 @@ class Place:
             known = {name for name in names.values() if began_at(name) is not None}
             gone = {name for name in known if is_of(name, epoch, at, since)}
             alone = known == gone and not again
-            gone_paths = [
-                path
-                for path, name in names.items()
-                if name in gone
-                or (
-                    files
-                    and name not in known
-                    and (since is None or since <= written[path])
-                    and (alone or written[path] < at)
-                )
-            ]
-            if gone_paths:
-                obstore.delete(self._store, gone_paths)
+            paths = [path for path, name in names.items() if name in gone]
+            loose = [path for path, name in names.items() if name not in known] if files else []
+            if since is not None:
+                loose = [path for path in loose if since <= written[path]]
+            paths += [path for path in loose if alone or written[path] < at]
+            if paths:
+                obstore.delete(self._store, paths)
 
     @asks
     def remove(self, user: str, path: str) -> None:
