@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from actors.cluster.atlas import Atlas
 from actors.cluster.etcd import Etcd
+from tests.cluster.fleet import Fleet
 from tests.cluster.hosts import coordination
 from tests.cluster.paper import Desk
 from tests.etcd import Etcd as Engine
@@ -26,6 +28,16 @@ def agreed(engine: Engine) -> Iterator[Etcd]:
     """Return what hosts agree by, with nothing agreed yet."""
     made = coordination(engine)
     yield made
+    made.close()
+
+
+@pytest.fixture
+def atlas(fleet: Fleet) -> Iterator[Atlas]:
+    """What clients of the fleet know, as last heard: etcd itself may be electing a leader."""
+    made = Atlas("clients", fleet.agreed, grace=0.0)
+    made.start()
+    yield made
+    fleet.agreed.close()
     made.close()
 
 

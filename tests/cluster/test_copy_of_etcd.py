@@ -38,16 +38,6 @@ def fleet(engine: Engine) -> Iterator[Fleet]:
             manager.stop()
 
 
-@pytest.fixture
-def atlas(fleet: Fleet) -> Iterator[Atlas]:
-    """What the clients know."""
-    made = Atlas("clients", fleet.agreed, grace=0.0)
-    made.start()
-    yield made
-    fleet.agreed.close()
-    made.close()
-
-
 def writing(fleet: Fleet, atlas: Atlas, user: str, host: str) -> Client:
     """Have the user write."""
     client = Client(atlas.place, user, Rows(fleet.hosts[host].api.run(user)).token, pause=0.05)

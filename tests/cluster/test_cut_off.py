@@ -42,16 +42,6 @@ def fleet(engine: Engine) -> Iterator[Fleet]:
             manager.stop()
 
 
-@pytest.fixture
-def atlas(fleet: Fleet) -> Iterator[Atlas]:
-    """What the hosts agree on, as last heard: etcd itself may be electing a leader."""
-    made = Atlas("clients", fleet.agreed, grace=0.0)
-    made.start()
-    yield made
-    fleet.agreed.close()
-    made.close()
-
-
 def runs_elsewhere(place: Place | None) -> bool:
     return place is not None and (place.epoch, place.state) == (2, State.RUNNING)
 
