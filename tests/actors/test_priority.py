@@ -20,10 +20,10 @@ def niceness(pid):
     return os.getpriority(os.PRIO_PROCESS, pid)
 
 may = go_first(int(sys.argv[1]))
-group = AUTOGROUP.read_text().split()[-1] if AUTOGROUP.exists() else ""
+group = AUTOGROUP.read_text().split()[-1:] if AUTOGROUP.exists() else []
 child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=-1, start_new_session=True)
 be_ordinary(child.pid)
-print(may, niceness(0), group, niceness(child.pid))
+print(may, niceness(0), *group, niceness(child.pid))
 child.communicate(b"\\n")
 be_ordinary(child.pid)  # it has ended: no harm
 """
@@ -50,8 +50,8 @@ def test_the_manager_goes_first_and_its_instances_do_not() -> None:
 @pytest.mark.skipif(not MAY or not AUTOGROUP.exists(), reason="takes root, and such a kernel")
 def test_a_session_of_somebody_else_stays_as_it_is() -> None:
     """In a terminal its other programs do not go first with it."""
-    mine = AUTOGROUP.read_text().split()[-1]
-    assert said(-5, leader=False) == ["True", "-5", mine, "0"]
+    mine = AUTOGROUP.read_text().split()[-1:]  # nothing of the session that the kernel began with
+    assert said(-5, leader=False) == ["True", "-5", *mine, "0"]
 
 
 def test_what_somebody_has_decided_is_kept() -> None:
