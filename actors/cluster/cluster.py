@@ -22,6 +22,7 @@ from actors.cluster.directory import Directory, Host
 from actors.cluster.duties import Duties
 from actors.cluster.etcd import Etcd
 from actors.cluster.fence import Fence
+from actors.cluster.handover import Handover
 from actors.cluster.jobs import Jobs
 from actors.cluster.luggage import Luggage
 from actors.cluster.membership import Keeper, Told, grace
@@ -135,10 +136,12 @@ class Cluster:
 
         Returns the capability of moves.
         """
+        handover = Handover(self._places, self._store, address=services.settings.cluster_address)
         self._steward = Steward(
             services,
             self._atlas,
             self._claims,
+            handover,
             self._names,
             self._jobs,
             self._duties,
@@ -150,7 +153,7 @@ class Cluster:
         moves = Moves(
             services,
             self._atlas,
-            self._claims,
+            handover,
             self._steward,
             self._recovery,
             self._replicas,

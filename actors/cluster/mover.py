@@ -27,9 +27,9 @@ import pykka
 from actors.backups.snapshot import sha256_of
 from actors.capability import Capability
 from actors.cluster.atlas import Atlas
-from actors.cluster.claims import Claims
 from actors.cluster.directory import Place, State
 from actors.cluster.gateway import Unreachable
+from actors.cluster.handover import Handover
 from actors.cluster.jobs import problem_of
 from actors.cluster.recovery import Recovery, RecoveryFailed
 from actors.cluster.steward import Steward
@@ -92,7 +92,7 @@ class Moves:
         self,
         services: Services,
         atlas: Atlas,
-        claims: Claims,
+        handover: Handover,
         steward: Steward,
         recovery: Recovery,
         replicas: Replicas,
@@ -100,7 +100,7 @@ class Moves:
     ) -> None:
         self._services = services
         self._atlas = atlas
-        self._claims = claims
+        self._handover = handover
         self._steward = steward
         self._recovery = recovery
         self._replicas = replicas
@@ -195,7 +195,7 @@ class Moves:
             raise Unavailable(f"{user_id} is being brought to this host", retry_after=1)
         self._replicas.check_place()  # who is moved stands still meanwhile
         try:
-            moving = self._claims.begin_move(user_id, target)
+            moving = self._handover.begin(user_id, target)
         except Unreachable:  # it may have come true; nothing was stopped yet
             self._steward.stay(user_id, target, resume=False)
             raise
@@ -203,7 +203,7 @@ class Moves:
             self._carry_out(StandStill(user_id=user_id, reason=f"It moves to {target}"))
             digest, durable = self._settled(user_id, moving)
             self._carry_out(Disown(user_id=user_id))
-            self._claims.hand_over(user_id, target, digest, durable)
+            self._handover.hand_over(user_id, target, digest, durable)
         except Exception as error:
             log.warning("%s: it stays: %s", user_id, error)
             self._steward.stay(user_id, target, resume=moving.wanted)

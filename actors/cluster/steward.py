@@ -20,6 +20,7 @@ from actors.cluster.coordination import Membership
 from actors.cluster.directory import Place, State
 from actors.cluster.duties import Duties
 from actors.cluster.gateway import Unreachable
+from actors.cluster.handover import Handover
 from actors.cluster.hands import ChangingHands, Hands, end_all
 from actors.cluster.jobs import Jobs, Later, Work, problem_of
 from actors.cluster.names import Names
@@ -58,6 +59,7 @@ class Steward:
         services: Services,
         atlas: Atlas,
         claims: Claims,
+        handover: Handover,
         names: Names,
         jobs: Jobs,
         duties: Duties,
@@ -68,6 +70,7 @@ class Steward:
         self._services = services
         self._atlas = atlas
         self._claims = claims
+        self._handover = handover
         self._names = names
         self._jobs = jobs
         self._member = member
@@ -152,7 +155,7 @@ class Steward:
         """Have a user go on here whose move to ``target`` has failed."""
 
         def work() -> None:
-            if self._claims.stay(user_id, target, self._hands, resume=resume) and resume:
+            if self._handover.stay(user_id, target, self._hands, resume=resume) and resume:
                 self._services.ask(InitInstance(user_id=user_id, wait=False), _tell_refusal)
 
         self._duties.owe(f"{user_id}: that it stays", work)

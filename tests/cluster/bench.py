@@ -40,7 +40,7 @@ class Bench:
     def _open(self) -> None:
         house = self.house
         self.desk = desk = Desk(house.layout.root, house.store, self.paper)
-        self.atlas, self.claims = desk.atlas, desk.claims
+        self.atlas, self.claims, self.handover = desk.atlas, desk.claims, desk.handover
         self.jobs = Jobs(house.clock, 2)
         duties = Duties(self.jobs)
         desk.owe = duties.owe
@@ -52,6 +52,7 @@ class Bench:
             house.services,
             self.atlas,
             self.claims,
+            self.handover,
             desk.names,
             self.jobs,
             duties,

@@ -22,6 +22,7 @@ from actors.cluster.coordination import (
 )
 from actors.cluster.directory import Host, Kept, Place, State
 from actors.cluster.gateway import Unreachable
+from actors.cluster.handover import Handover
 from actors.cluster.luggage import Luggage
 from actors.cluster.names import Names
 from actors.cluster.places import Places
@@ -233,6 +234,7 @@ class Desk:
             self.luggage,
             address="127.0.0.1",
         )
+        self.handover = Handover(self.places, self.store, address="127.0.0.1")
         self.hands = PaperHands(self.store)
 
     def lose(self, host: str) -> None:

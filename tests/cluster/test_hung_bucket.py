@@ -113,7 +113,7 @@ def moves(bench: Bench, hanging: Hanging) -> Iterator[Moves]:
     made = Moves(
         bench.house.services,
         bench.atlas,
-        bench.claims,
+        bench.handover,
         bench.steward,
         bench.desk.recovery,
         bench.desk.replicas,

@@ -46,7 +46,7 @@ def let_in(bench: Bench, request: UserRequest) -> Caller:
 
 def stand_still(bench: Bench) -> None:
     """Have it stand still for a move that was told to the hosts."""
-    bench.claims.begin_move("alice", "h2")
+    bench.handover.begin("alice", "h2")
     still = bench.order(STILL)
     bench.house.settle()
     bench.house.end("alice")
@@ -83,11 +83,11 @@ def test_a_move_that_was_given_up_is_not_carried_out(bench: Bench) -> None:
     """Whoever comes late with it hands nothing over; nor do two move somebody at a time."""
     stand_still(bench)
     with pytest.raises(Conflict, match="moves to h2 already"):
-        bench.claims.begin_move("alice", "h2")
+        bench.handover.begin("alice", "h2")
     bench.steward.stay("alice", "h2", resume=False)
     eventually(lambda: bench.place("alice").state is not State.MOVING, "it stays")
     with pytest.raises(Unavailable, match="any more"):
-        bench.claims.hand_over("alice", "h2", None, 0)
+        bench.handover.hand_over("alice", "h2", None, 0)
     assert bench.place("alice").host == "h1"
 
 
@@ -107,7 +107,7 @@ def test_who_has_gone_late_is_let_go(bench: Bench) -> None:
     """The mover does not wait for ever; what was left behind is set aside all the same."""
     stand_still(bench)
     bench.order(Disown(user_id="alice")).instance()
-    bench.claims.hand_over("alice", "h2", None, 0)
+    bench.handover.hand_over("alice", "h2", None, 0)
     bench.step()
     assert bench.house.store.get("alice") is not None
     claimed = msgspec.structs.replace(

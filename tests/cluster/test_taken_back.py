@@ -42,7 +42,7 @@ def moves(bench: Bench) -> Iterator[Moves]:
     made = Moves(
         bench.house.services,
         bench.atlas,
-        bench.claims,
+        bench.handover,
         bench.steward,
         cast("Recovery", None),
         bench.desk.replicas,
@@ -76,7 +76,7 @@ def test_who_was_to_run_before_a_failed_move_is_on_record_so(desk: Desk) -> None
     desk.paper.put("alice", place(ME, state=State.MOVING))
     desk.paper.change("alice", target="h2")
     desk.store.put(record(status=Status.STOPPED, incarnation=ME.incarnation))
-    assert desk.claims.stay("alice", "h2", desk.hands, resume=True)
+    assert desk.handover.stay("alice", "h2", desk.hands, resume=True)
     assert desk.hands.taken[-1].resume
     assert desk.paper.places["alice"].place.state is State.RESTORING
 
@@ -126,10 +126,10 @@ def test_a_user_arrives_as_it_was(
     desk.paper.put("alice", msgspec.structs.replace(was, wanted=desired is Desired.RUNNING))
     here = record(status=status, desired=desired, incarnation=ME.incarnation)
     desk.store.put(here)
-    desk.claims.begin_move("alice", "h2")
+    desk.handover.begin("alice", "h2")
     desk.store.put(record(status=Status.STOPPED, desired=desired, incarnation=ME.incarnation))
     desk.claims.mirror("alice")  # it stands still for the move
-    desk.claims.hand_over("alice", "h2", None, 0)
+    desk.handover.hand_over("alice", "h2", None, 0)
     desk.paper.come(OTHER)
     (path := desk.layout.root / "other").mkdir()
     other = Desk(path, paper=desk.paper, member=OTHER)
