@@ -36,6 +36,10 @@ class Duties:
         if not begun:
             self._jobs.quick(lambda: self._do(what, FIRST))
 
+    def __contains__(self, what: object) -> bool:
+        """Whether that is still owed."""
+        return what in self._owed
+
     def _do(self, what: str, pause: float) -> None:
         with self._lock:
             work = self._owed[what]

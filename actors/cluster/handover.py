@@ -11,7 +11,9 @@ Used from threads that may wait.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -32,6 +34,25 @@ class Handover:
         self._places = places
         self._store = store
         self._address = address
+        self._lock = threading.Lock()
+        self._moving: set[str] = set()
+
+    def __contains__(self, user_id: object) -> bool:
+        """Whether a move of the user is under way, and sees to what lies here of it."""
+        return user_id in self._moving
+
+    @contextlib.contextmanager
+    def alone(self, user_id: str) -> Iterator[None]:
+        """Have no other move of the user. Raises :class:`Conflict` where there is one."""
+        with self._lock:
+            if user_id in self._moving:
+                raise Conflict(f"{user_id} is being moved already")
+            self._moving.add(user_id)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._moving.discard(user_id)
 
     def begin(self, user_id: str, target: str) -> Place:
         """Tell that the user is handed over; nobody starts it here from now on."""

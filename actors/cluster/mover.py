@@ -156,12 +156,14 @@ class Moves:
             raise Conflict(f"{user_id} is on {target} already")
         if target not in self._atlas.hosts():
             raise NotFound(f"There is no host {target}")
-        self._hand_over(user_id, target)
-        place = self._await_arrival(user_id, target)
-        if place.host != target:
-            raise Unavailable(f"{user_id} has not gone to {target}: see that host's log")
-        with contextlib.suppress(NotFound):  # the steward may have seen it, too
-            self._carry_out(LetUserGo(user_id=user_id, reason=f"It has moved to {target}"))
+        with self._handover.alone(user_id):
+            self._steward.check_stayed(user_id)
+            self._hand_over(user_id, target)
+            place = self._await_arrival(user_id, target)
+            if place.host != target:
+                raise Unavailable(f"{user_id} has not gone to {target}: see that host's log")
+            with contextlib.suppress(NotFound):  # the steward may have seen it just before
+                self._carry_out(LetUserGo(user_id=user_id, reason=f"It has moved to {target}"))
         return _answer(user_id, self._await_run(user_id, target))
 
     def verify(self, user_id: str) -> DrillAnswer:

@@ -158,7 +158,12 @@ class Steward:
             if self._handover.stay(user_id, target, self._hands, resume=resume) and resume:
                 self._services.ask(InitInstance(user_id=user_id, wait=False), _tell_refusal)
 
-        self._duties.owe(f"{user_id}: that it stays", work)
+        self._duties.owe(_staying(user_id), work)
+
+    def check_stayed(self, user_id: str) -> None:
+        """Raise :class:`Unavailable` until a move of the user that has failed is taken back."""
+        if _staying(user_id) in self._duties:
+            raise Unavailable(f"A move of {user_id} is being taken back", retry_after=1)
 
     def end(self, user_id: str) -> None:
         """Tell the others that the user has another name; until they know, nobody has this one."""
@@ -209,12 +214,14 @@ class Steward:
         """Yield those of whom something lies here that is not this host's, or not yet, now.
 
         So is whom another host has taken late, and whoever could not be had when this host joined.
+        Whose move is under way is looked after by that.
         """
         now = self._services.clock.monotonic()
         for record in self._services.store.records():
             user_id, place = record.user_id, self._atlas.place(record.user_id)
             moves = place is not None and place.state is State.MOVING
-            if (place is not None and ours(place, member, record)) or user_id in self.arrivals:
+            settled = user_id in self.arrivals or user_id in self._handover
+            if settled or (place is not None and ours(place, member, record)):
                 self._looked_at.pop(user_id, None)
             elif not moves and now >= self._looked_at.get(user_id, -AGAIN) + AGAIN:
                 self._looked_at[user_id] = now
@@ -363,6 +370,11 @@ def _have(
         return lambda: then(problem_of(rest[0]))
     then(problem)
     return None
+
+
+def _staying(user_id: str) -> str:
+    """Return what is owed to the hosts after a move that has failed."""
+    return f"{user_id}: that it stays"
 
 
 def _refuse(work: Work) -> None:

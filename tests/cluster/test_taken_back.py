@@ -11,14 +11,17 @@ import msgspec
 import pytest
 
 from actors.cluster.coordination import Membership
-from actors.cluster.directory import State
+from actors.cluster.directory import Place, State
+from actors.cluster.duties import FIRST
 from actors.cluster.gateway import Unreachable
 from actors.cluster.hands import EarlyHands
 from actors.cluster.mover import Moves
+from actors.cluster.placing import claimed_by
 from actors.cluster.recovery import Recovery
-from actors.data.orders import TakeUser
+from actors.data.orders import Order, TakeUser
 from actors.replication.place import Place as ReplicaPlace
-from bus.errors import Conflict
+from bus.answers import InstanceAnswer
+from bus.errors import Conflict, Unavailable
 from bus.states import Desired, Status
 from tests.actors.test_store import record
 from tests.cluster.bench import Bench, bench_of
@@ -69,6 +72,68 @@ def test_a_move_whose_beginning_was_not_answered_is_taken_back(
     with pytest.raises(Unreachable):
         moves.move("alice", "h2")
     eventually(lambda: bench.place("alice") == before, "it is as it was")
+
+
+@pytest.fixture
+def moved(bench: Bench, moves: Moves, monkeypatch: pytest.MonkeyPatch) -> Moves:
+    """Moves of alice, who runs: her process is of paper, and there is nothing to copy."""
+
+    def carry_out(order: Order) -> None:
+        answer = bench.order(order)
+        bench.house.settle()
+        if bench.house.alive():
+            bench.house.end("alice")
+        assert isinstance(answer.answer(), InstanceAnswer)
+
+    bench.run("alice")
+    monkeypatch.setattr(moves, "_carry_out", carry_out)
+    monkeypatch.setattr(moves, "_settled", lambda user_id, place: (None, 0))
+    return moves
+
+
+@pytest.mark.parametrize("target", ["h2", "h3"])
+def test_a_move_that_fails_does_not_take_back_what_an_earlier_one_owes(
+    bench: Bench, moved: Moves, monkeypatch: pytest.MonkeyPatch, target: str
+) -> None:
+    """A drain and a rebalance, etcd away at bad moments: it stayed stopped, or moving, for ever."""
+    bench.paper.come(msgspec.structs.replace(OTHER, host="h3", incarnation=6))
+    bench.step()
+
+    def go_away(*_: object) -> tuple[None, int]:
+        bench.paper.away = True
+        return None, 0
+
+    monkeypatch.setattr(moved, "_settled", go_away)
+    with pytest.raises(Unreachable):
+        moved.move("alice", "h2")
+    eventually(lambda: FIRST in bench.house.clock.due(), "it is to be tried again")
+    bench.paper.away = False
+    monkeypatch.setattr(moved._replicas, "check_place", go_away)
+    with pytest.raises((Unreachable, Unavailable)):
+        moved.move("alice", target)
+    bench.paper.away = False
+    bench.house.clock.advance(FIRST)
+    eventually(lambda: bench.house.alive() == 1, "it runs again")
+    assert bench.place("alice").host == "h1"
+    assert bench.place("alice").state is not State.MOVING
+
+
+def test_who_is_moved_is_not_asked_back(
+    bench: Bench, moved: Moves, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its target has claimed it, and is about to take what it has had from here."""
+
+    def arrive(user_id: str, target: str) -> Place:
+        bench.paper.put(user_id, claimed_by(bench.place(user_id), OTHER))
+        bench.step()
+        eventually(lambda: user_id not in bench.jobs, "this host has looked")
+        return bench.place(user_id)
+
+    monkeypatch.setattr(moved, "_await_arrival", arrive)
+    monkeypatch.setattr(moved, "_await_run", lambda user_id, target: bench.place(user_id))
+    moved.move("alice", "h2")
+    assert bench.place("alice").source is None
+    assert "not taken" not in caplog.text
 
 
 def test_who_was_to_run_before_a_failed_move_is_on_record_so(desk: Desk) -> None:
