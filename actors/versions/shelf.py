@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import shutil
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
+from actors import durable
 from actors.layout import PASSABLE, PRIVATE, Layout, make_directory
 from actors.process import pocketbase_version
+from actors.versions.digests import Digests
 from bus.causes import Cause
 from bus.errors import InstanceIOError, ProcessError
-
-DIGITS = 16
-"""How much of a file's SHA-256 names it, in hexadecimal digits."""
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Binary:
+class Binary(msgspec.Struct, frozen=True, kw_only=True):
     """A PocketBase executable."""
 
     digest: str
@@ -43,6 +41,7 @@ class Shelf:
         self._mode = PASSABLE if layout.shared else PRIVATE
         self._shared = layout.shared
         self._known: dict[str, Binary] = {}
+        self._digests = Digests(self._folder / "digests.json")
 
     def put(self, path: str) -> Binary:
         """Keep a copy of the executable at ``path`` and return it.
@@ -53,7 +52,7 @@ class Shelf:
         cannot be kept.
         """
         check_binary(path)
-        digest = _digest(Path(path))
+        digest = self._digests.of(Path(path))
         kept = self.find(digest)
         if kept is not None:
             return kept
@@ -64,7 +63,8 @@ class Shelf:
             draft = place.with_suffix(".new")
             shutil.copyfile(path, draft)
             draft.chmod(0o755 if self._shared else 0o700)
-            draft.rename(place)
+            durable.sync(draft)
+            durable.rename(draft, place)
         except OSError as error:
             raise InstanceIOError(
                 f"IO error: {path} cannot be kept in {self._folder}: {error}", cause=Cause.IO_ERROR
@@ -81,7 +81,7 @@ class Shelf:
         if known is not None:
             return known
         for place in self._folder.glob(f"pocketbase-*-{digest}"):
-            if _digest(place) == digest:
+            if self._digests.of(place) == digest:
                 version = place.name.split("-", 1)[1].rpartition("-")[0]
                 found = None if version == "unknown" else version
                 return self._remember(Binary(digest=digest, version=found, path=str(place)))
@@ -112,8 +112,3 @@ def check_binary(path: str) -> None:
 
 def _name(version: str | None, digest: str) -> str:
     return f"pocketbase-{version or 'unknown'}-{digest}"
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:DIGITS]
