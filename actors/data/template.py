@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import shutil
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +126,7 @@ def _collect(source: Path | None) -> dict[str, bytes]:
     ours = f"pb_migrations/{BOOTSTRAP}"
     if ours in files:
         raise SettingsError(f"PB_TEMPLATE_PATH: {ours} is the name of the manager's own migration")
-    files[ours] = (resources.files("actors.data") / "bootstrap" / BOOTSTRAP).read_bytes()
+    files[ours] = (Path(__file__).parent / "bootstrap" / BOOTSTRAP).read_bytes()
     return files
 
 

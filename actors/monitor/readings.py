@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from importlib import metadata
 
 from actors.disk import MIB, free_bytes
 from actors.records import Record
@@ -36,6 +35,8 @@ def read_fleet(services: Services, mailboxes: dict[str, int]) -> FleetReading:
 
 @functools.cache
 def _version() -> str:
+    from importlib import metadata  # what reads /metrics pays for it, not each launch
+
     return metadata.version(DISTRIBUTION)
 
 

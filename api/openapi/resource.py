@@ -1,19 +1,16 @@
-"""``/openapi.json`` and ``/docs``."""
+"""``/openapi.json`` and ``/docs``. What makes them is loaded when they are asked for first."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from importlib.metadata import version
 from typing import Any
 
 import falcon
 import msgspec
 
 from api.input import read_query
-from api.openapi.document import build
 from api.openapi.operation import Operation, Reply
-from api.openapi.page import STYLE_POLICY, write_page
 
 DISTRIBUTION = "pocketbase-lifecycle-manager"
 
@@ -32,6 +29,8 @@ class OpenApiResource:
 
     def on_get_page(self, req: falcon.Request, resp: falcon.Response) -> None:
         """``GET /docs``."""
+        from api.openapi.page import STYLE_POLICY
+
         read_query(req)
         resp.content_type = falcon.MEDIA_HTML
         resp.set_header("Content-Security-Policy", STYLE_POLICY)
@@ -39,6 +38,10 @@ class OpenApiResource:
 
     @functools.cached_property
     def _document(self) -> dict[str, Any]:
+        from importlib.metadata import version
+
+        from api.openapi.document import build
+
         return build(self._operations, version(DISTRIBUTION))
 
     @functools.cached_property
@@ -47,6 +50,8 @@ class OpenApiResource:
 
     @functools.cached_property
     def _page(self) -> bytes:
+        from api.openapi.page import write_page
+
         return write_page(self._document).encode()
 
 
