@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import pykka
 
 from bus.events import Event
@@ -24,8 +24,7 @@ def _nothing(event: Event) -> None:
     """Hear nothing."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Capability:
+class Capability(msgspec.Struct, frozen=True, kw_only=True):
     """One capability, as it is known to the house."""
 
     owner: pykka.ActorRef[Any]

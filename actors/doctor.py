@@ -7,9 +7,10 @@ import re
 import resource
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+
+import msgspec
 
 from actors.clock import utc_now
 from actors.disk import MIB, free_bytes
@@ -41,8 +42,7 @@ class Level(StrEnum):
     ERROR = "error"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """What was found about one thing; ``fix`` is what to do, empty when it is well."""
 
     name: str

@@ -7,7 +7,8 @@ about, and an actor ignores those of an earlier run.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+import msgspec
 
 from actors.data.orders import Order
 from actors.proc import ExitStatus
@@ -20,114 +21,97 @@ from bus.requests import CloneInstance, Request
 Reply = Callable[[Answer], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody asks ``request`` and waits for ``reply`` to be called once, by its owner."""
 
     request: Request
     reply: Reply
-    request_id: str = field(default_factory=trace.request_id)
+    request_id: str = msgspec.field(default_factory=trace.request_id)
     """That of the call which the request belongs to; it is written beside what is logged."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ordered:
+class Ordered(msgspec.Struct, frozen=True, kw_only=True):
     """A capability orders what cannot be asked over the bus; ``reply`` is called once."""
 
     order: Order
     reply: Reply
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunFact:
+class RunFact(msgspec.Struct, frozen=True, kw_only=True):
     """Base of the facts about one run of an instance."""
 
     run: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SlotGranted(RunFact):
+class SlotGranted(RunFact, frozen=True, kw_only=True):
     """The start may go on."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PortReserved(RunFact):
+class PortReserved(RunFact, frozen=True, kw_only=True):
     """The port is the user's until released; None: the whole range is taken."""
 
     port: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DataCopied(RunFact):
+class DataCopied(RunFact, frozen=True, kw_only=True):
     """The data are copied, as they are before a first start with another PocketBase."""
 
     error: InstanceIOError | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InstanceReady(RunFact):
+class InstanceReady(RunFact, frozen=True, kw_only=True):
     """The process owns its port, has the user's database open and answers its health check."""
 
     identity: str | None
     """The database's identity, when it was asked for."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InstanceAnswers(RunFact):
+class InstanceAnswers(RunFact, frozen=True, kw_only=True):
     """It is ready, but for the consent of the other hosts; fields as of :class:`InstanceReady`."""
 
     identity: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartRefused(RunFact):
+class StartRefused(RunFact, frozen=True, kw_only=True):
     """It may not run here."""
 
     error: StartError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StrayGone(RunFact):
+class StrayGone(RunFact, frozen=True, kw_only=True):
     """A process that served the user's directory without our knowledge has ended."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StrayTimedOut(RunFact):
+class StrayTimedOut(RunFact, frozen=True, kw_only=True):
     """Such a process was given its time to end."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartTimedOut(RunFact):
+class StartTimedOut(RunFact, frozen=True, kw_only=True):
     """The process was given its time to become ready."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignalDue(RunFact):
+class SignalDue(RunFact, frozen=True, kw_only=True):
     """It is time to see again whether the process may be asked to end."""
 
     looks: int
     """So often it was looked at already."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StopTimedOut(RunFact):
+class StopTimedOut(RunFact, frozen=True, kw_only=True):
     """The process was given its time to end."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProcessExited(RunFact):
+class ProcessExited(RunFact, frozen=True, kw_only=True):
     """The process is gone."""
 
     status: ExitStatus
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HealthCheckDue(RunFact):
+class HealthCheckDue(RunFact, frozen=True, kw_only=True):
     """It is time to look after the process."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """What was wrong at a health check."""
 
     what: str
@@ -135,25 +119,21 @@ class Problem:
     """Nothing was answered in time: it may hang, or only wait for its turn on a busy machine."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HealthChecked(RunFact):
+class HealthChecked(RunFact, frozen=True, kw_only=True):
     """A health check came back; ``problem`` is None when it went well."""
 
     problem: Problem | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HealthProven(RunFact):
+class HealthProven(RunFact, frozen=True, kw_only=True):
     """The process has run long enough for its earlier failures to be forgotten."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryDue(RunFact):
+class RetryDue(RunFact, frozen=True, kw_only=True):
     """The back-off is over."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LastLookTaken(RunFact):
+class LastLookTaken(RunFact, frozen=True, kw_only=True):
     """Nobody new can come in; ``busy`` says who is still inside, None that nobody is."""
 
     busy: str | None
@@ -161,13 +141,11 @@ class LastLookTaken(RunFact):
     """What holds new connections off the instance's port until it is decided."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnswersAgain(RunFact):
+class AnswersAgain(RunFact, frozen=True, kw_only=True):
     """A process that did not listen for a moment does again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReservePort:
+class ReservePort(msgspec.Struct, frozen=True, kw_only=True):
     """Asks the PortRegistry for a port; answered by ``reply`` with the port or None."""
 
     user_id: str
@@ -177,36 +155,31 @@ class ReservePort:
     reply: Callable[[int | None], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimPort:
+class ClaimPort(msgspec.Struct, frozen=True, kw_only=True):
     """The user's process, adopted from a former manager, has this port already."""
 
     user_id: str
     port: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReleasePort:
+class ReleasePort(msgspec.Struct, frozen=True, kw_only=True):
     """The user needs no port any more."""
 
     user_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParkPort:
+class ParkPort(msgspec.Struct, frozen=True, kw_only=True):
     """The user sleeps: ``port`` is kept for it, unless others have no other one left."""
 
     user_id: str
     port: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PortCooled:
+class PortCooled(msgspec.Struct, frozen=True, kw_only=True):
     """To the PortRegistry: a port that was freed a while ago may be handed out again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShutDown:
+class ShutDown(msgspec.Struct, frozen=True, kw_only=True):
     """The manager ends: stop, and call ``done`` when nothing is left.
 
     With ``keep`` the processes go on, for the next manager to adopt.
@@ -216,35 +189,30 @@ class ShutDown:
     keep: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HurryUp:
+class HurryUp(msgspec.Struct, frozen=True, kw_only=True):
     """The manager must end now: kill what has not stopped yet."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ActorFailed:
+class ActorFailed(msgspec.Struct, frozen=True, kw_only=True):
     """An instance's actor died of a bug, with these messages still unread."""
 
     user_id: str
     unread: tuple[object, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReplacementDue:
+class ReplacementDue(msgspec.Struct, frozen=True, kw_only=True):
     """To the supervisor: an actor that died again and again has rested long enough."""
 
     user_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ActorClosed:
+class ActorClosed(msgspec.Struct, frozen=True, kw_only=True):
     """An instance's actor has done what :class:`ShutDown` asked for."""
 
     user_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recover:
+class Recover(msgspec.Struct, frozen=True, kw_only=True):
     """First message to the actor of a user who is known: make what is become what is desired.
 
     To the supervisor: have everybody do so.
@@ -254,38 +222,32 @@ class Recover:
     """Called when the user's actor has done it, or has died of it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recovered:
+class Recovered(msgspec.Struct, frozen=True, kw_only=True):
     """To the supervisor: one of those that a launch has found goes on by itself."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HousekeepingDue:
+class HousekeepingDue(msgspec.Struct, frozen=True, kw_only=True):
     """To the supervisor: it is time to look at the machine."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PurgeDue:
+class PurgeDue(msgspec.Struct, frozen=True, kw_only=True):
     """To a user's actor: the data were kept long enough after the deletion."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PurgeAgreed:
+class PurgeAgreed(msgspec.Struct, frozen=True, kw_only=True):
     """To a user's actor: the other hosts know that nothing of the user is left, or why not."""
 
     error: PblmError | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Renamed:
+class Renamed(msgspec.Struct, frozen=True, kw_only=True):
     """To the supervisor: the user's instance belongs to ``to`` now, or the attempt has failed."""
 
     user_id: str
     to: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cloned:
+class Cloned(msgspec.Struct, frozen=True, kw_only=True):
     """To the supervisor: the data of ``to`` are there, or why not."""
 
     request: CloneInstance
@@ -294,15 +256,13 @@ class Cloned:
     reply: Reply
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReplacementProven:
+class ReplacementProven(msgspec.Struct, frozen=True, kw_only=True):
     """To a user's actor: its instance was tried on its new data; None: it is well."""
 
     problem: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AtRest:
+class AtRest(msgspec.Struct, frozen=True, kw_only=True):
     """An instance sleeps, and its actor has nothing to do: it may be let go."""
 
     user_id: str

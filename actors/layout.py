@@ -7,7 +7,6 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -45,8 +44,7 @@ def directory_name(user_id: str) -> str:
     return f"pb_user_{encoded}.db"
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(msgspec.Struct, frozen=True):
     """The tree under ``PB_USER_DBS_PATH``: the users' directories, and ours in ``.pblm``."""
 
     root: Path

@@ -7,15 +7,15 @@ import functools
 import os
 import signal
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 VMSTAT = Path("/proc/vmstat")
 """What the kernel counts for the whole machine (proc(5))."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProcessIdentity:
+class ProcessIdentity(msgspec.Struct, frozen=True, kw_only=True):
     """What tells a process from every other one, also after its number was given to a stranger."""
 
     pid: int
@@ -25,8 +25,7 @@ class ProcessIdentity:
     """The kernel's name for the time since the machine started."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExitStatus:
+class ExitStatus(msgspec.Struct, frozen=True, kw_only=True):
     """How a process ended. ``code`` is as in :mod:`subprocess`: negative for a signal.
 
     None: not known, since it was not our child.

@@ -14,9 +14,10 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+import msgspec
 
 from actors.diagnosis import spawn_failure
 from actors.logs import files
@@ -42,8 +43,7 @@ class Waiter(Protocol):
         """Call ``call`` once when ``fd`` can be read."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LaunchSpec:
+class LaunchSpec(msgspec.Struct, frozen=True, kw_only=True):
     """A command to launch. Whoever wraps it (limits, another uid, a parent) makes another one."""
 
     argv: tuple[str, ...]
@@ -325,8 +325,7 @@ LOOK = 0.25
 """Seconds between two looks whether a program is still wanted."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
     """How a short program ended."""
 
     code: int

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import msgspec
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RestartPolicy:
+
+class RestartPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """Capped exponential back-off with jitter; all times in seconds.
 
     The first failure of an instance that was running is followed by a restart at once, the next

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import msgspec
 import pykka
 
 from actors.backups.book import BackupBook
@@ -42,8 +42,7 @@ if TYPE_CHECKING:
     from actors.cluster.tenancy import Tenancy
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Services:
+class Services(msgspec.Struct, frozen=True, kw_only=True):
     """See the module."""
 
     settings: Settings
@@ -76,7 +75,7 @@ class Services:
     """Asks anything that can be asked over the bus; answered once, from any thread, errors too."""
     order: Callable[[Order, Reply], None]
     """Orders what cannot be asked over the bus; answered likewise."""
-    turns: Turns = field(default_factory=Turns)
+    turns: Turns = msgspec.field(default_factory=Turns)
     """The threads of the instances' actors."""
     policy: RestartPolicy
     breaker: FleetBreaker

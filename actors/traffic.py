@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+
+import msgspec
 
 from actors import proc
 from actors.sockets import CLOSE_WAIT, ESTABLISHED, SYN_RECV, TIME_WAIT, Socket, sockets
@@ -24,11 +25,10 @@ _TIME_WAIT_SECONDS = 60.0
 """How long the kernel remembers a closed connection (TCP_TIMEWAIT_LEN)."""
 
 
-@dataclass(slots=True)
-class Traffic:
+class Traffic(msgspec.Struct):
     """The connections of one port."""
 
-    sockets: set[str] = field(default_factory=set)
+    sockets: set[str] = msgspec.field(default_factory=set)
     """The callers' ends of the open ones, as :func:`actors.proc.open_files` names them."""
     open: int = 0
     """How many are open."""

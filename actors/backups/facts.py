@@ -3,49 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from bus.errors import PblmError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Begin:
+class Begin(msgspec.Struct, frozen=True, kw_only=True):
     """First message: read what there is, then keep the schedule."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
+class Opened(msgspec.Struct, frozen=True, kw_only=True):
     """The catalogue was read."""
 
     newest: Mapping[str, datetime]
     """When each user's latest backup was made."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RoundDue:
+class RoundDue(msgspec.Struct, frozen=True, kw_only=True):
     """It is time to look whose backup is due."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobDone:
+class JobDone(msgspec.Struct, frozen=True, kw_only=True):
     """A job has ended: ``then`` is called with what came of it."""
 
     result: Any
     then: Callable[[Any], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobFailed:
+class JobFailed(msgspec.Struct, frozen=True, kw_only=True):
     """A job came to nothing: ``failed`` is called with why."""
 
     error: PblmError
     failed: Callable[[PblmError], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OwnerChanged:
+class OwnerChanged(msgspec.Struct, frozen=True, kw_only=True):
     """These users' directories are not what they were: look again."""
 
     user_ids: tuple[str, ...]

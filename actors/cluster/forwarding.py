@@ -7,7 +7,8 @@ import threading
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+
+import msgspec
 
 from actors.cluster.directory import Directory, State
 from actors.cluster.whereabouts import Target, Whereabouts
@@ -60,8 +61,7 @@ SOON, LATER = 1.0, 5.0
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Trip:
+class _Trip(msgspec.Struct, frozen=True, kw_only=True):
     """A request on its way to another host, and back."""
 
     request: UserRequest

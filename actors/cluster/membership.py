@@ -21,7 +21,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from actors.clock import boottime
 from actors.cluster.coordination import Coordination, Lost, Membership, NameTaken
@@ -52,8 +53,7 @@ def grace(ttl: float) -> float:
     return ttl / RENEWALS + KILL
 
 
-@dataclass(frozen=True, kw_only=True)
-class Told:
+class Told(msgspec.Struct, frozen=True, kw_only=True):
     """Whom the membership tells what becomes of it; each is called on its thread."""
 
     joined: Callable[[Membership], None]

@@ -11,10 +11,11 @@ import logging
 import shutil
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from actors.backups.archive import unpack
 from actors.backups.catalogue import Catalogue
@@ -45,8 +46,7 @@ class RecoveryFailed(Exception):
     """Nothing could be used; says what was tried."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drill:
+class Drill(msgspec.Struct, frozen=True, kw_only=True):
     """What a trial restore has brought."""
 
     generation: str

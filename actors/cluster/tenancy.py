@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+
+import msgspec
 
 from actors.cluster.atlas import Atlas
 from actors.cluster.claims import Claims
@@ -65,7 +66,7 @@ class Tenancy:
 
     def wrap(self, spec: LaunchSpec) -> LaunchSpec:
         """Return the command by which the guard knows its process, and all of its children."""
-        marked = dataclasses.replace(spec, env={**spec.env, MARK: self._mark})
+        marked = msgspec.structs.replace(spec, env={**spec.env, MARK: self._mark})
         return marked if self._group is None else self._group.wrap(marked)
 
     def passing(self, record: Record) -> AbstractContextManager[None]:

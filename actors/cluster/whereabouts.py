@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from actors.cluster.directory import Directory, Host, Place, State
 from actors.cluster.rendezvous import choose
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(msgspec.Struct, frozen=True, kw_only=True):
     """Where to, and under which epoch of the user's place; 0: there has never been one."""
 
     host: str

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from actors.data.particulars import Particulars
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class Order(msgspec.Struct, frozen=True, kw_only=True):
     """Base of the orders: asked like a request, and answered like one."""
 
     user_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReplaceData(Order):
+class ReplaceData(Order, frozen=True, kw_only=True):
     """Put the sealed data of :class:`actors.data.swap.Swap` in the place of the user's.
 
     Answered with the instance once it runs on them and has answered from their database, or, if it
@@ -30,18 +29,15 @@ class ReplaceData(Order):
     """The PocketBase that they were last served with."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PutDataBack(Order):
+class PutDataBack(Order, frozen=True, kw_only=True):
     """Undo the last replacement, while the former data are kept."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeepData(Order):
+class KeepData(Order, frozen=True, kw_only=True):
     """Give up the former data: the new ones are good."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AdoptData(Order):
+class AdoptData(Order, frozen=True, kw_only=True):
     """Make the sealed data in ``draft`` those of a user who is not known yet; it is Stopped."""
 
     draft: str
@@ -50,8 +46,7 @@ class AdoptData(Order):
     version: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TakeUser(Order):
+class TakeUser(Order, frozen=True, kw_only=True):
     """The user is this host's now, by a claim; from here on its data are of that epoch.
 
     For somebody who is not known yet, ``draft`` holds the data, unless there are none.
@@ -75,20 +70,17 @@ class TakeUser(Order):
     """What goes with the user from now on; None: what is here, if anything is."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LetUserGo(Order):
+class LetUserGo(Order, frozen=True, kw_only=True):
     """The user is another host's: end its process, set its data aside, and forget it."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StandStill(Order):
+class StandStill(Order, frozen=True, kw_only=True):
     """Have the process ended, for a move. Answered when it is gone."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Disown(Order):
+class Disown(Order, frozen=True, kw_only=True):
     """Start it no more under the membership that it was claimed under."""

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 
@@ -44,8 +43,7 @@ class Step(Enum):
     TAKE_BACK = auto()
 
 
-@dataclass(slots=True, kw_only=True)
-class _Work:
+class _Work(msgspec.Struct, kw_only=True):
     intent: Intent
     step: Step
     reply: Reply

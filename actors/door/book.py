@@ -7,8 +7,9 @@ import statistics
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from actors.door.routes import Counted
 from bus.door import BOUNDS, DoorUse, quantile
@@ -21,8 +22,7 @@ REMEMBERED_WAKES, OF_EACH = 500, 50
 _NOTHING = Counted(answers=(0,) * (len(BOUNDS) + 1))
 
 
-@dataclass(slots=True)
-class Entry:
+class Entry(msgspec.Struct):
     """One user, or all together."""
 
     counted: Counted | None = None

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import msgspec
 import pykka
@@ -49,73 +48,62 @@ class Remembered(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Begin:
+class Begin(msgspec.Struct, frozen=True, kw_only=True):
     """Go on with the door of a former manager, or start one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
+class Opened(msgspec.Struct, frozen=True, kw_only=True):
     """A route is there."""
 
     label: str
     route: Route
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bound:
+class Bound(msgspec.Struct, frozen=True, kw_only=True):
     """There are instances on these hosts, and nowhere else."""
 
     hosts: Mapping[str, Ports]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Closed:
+class Closed(msgspec.Struct, frozen=True, kw_only=True):
     """A route is there no more."""
 
     label: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shut:
+class Shut(msgspec.Struct, frozen=True, kw_only=True):
     """A route is there no more, and somebody wants to know who is inside."""
 
     user_id: str
     report: Callable[[Busy], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InsideDue:
+class InsideDue(msgspec.Struct, frozen=True, kw_only=True):
     """Whoever had found the route has been counted by now."""
 
     user_id: str
     report: Callable[[Busy], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sampled:
+class Sampled(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody wants to know what was asked for lately."""
 
     report: Callable[[Mapping[str, DoorActivity]], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LookDue:
+class LookDue(msgspec.Struct, frozen=True, kw_only=True):
     """It is time to look whether the door is up."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CountDue:
+class CountDue(msgspec.Struct, frozen=True, kw_only=True):
     """It is time to see how much was asked for."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartDue:
+class StartDue(msgspec.Struct, frozen=True, kw_only=True):
     """The pause after a failure is over."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
     """The door's process is gone."""
 
     pid: int

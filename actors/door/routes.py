@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
+
+import msgspec
 
 from actors.layout import LOOPBACK
 
@@ -28,8 +29,7 @@ class Ports(NamedTuple):
     last: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counted:
+class Counted(msgspec.Struct, frozen=True, kw_only=True):
     """Requests of one user, each number never less than before."""
 
     requests: int = 0
@@ -43,8 +43,7 @@ class Counted:
     """How many took at most as long as each of :data:`bus.door.BOUNDS`; the last: longer."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DoorActivity:
+class DoorActivity(msgspec.Struct, frozen=True, kw_only=True):
     """What the door knows of one user's requests."""
 
     idle: float

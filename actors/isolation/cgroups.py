@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from actors import proc
 from actors.isolation.hierarchy import MANAGER, NoCgroups, find_hierarchy, is_root
@@ -21,8 +22,7 @@ OOM_COUNTERS = ("memory.events", "memory.oom_control")
 """Where version 2, or version 1, counts the processes of a group that it has killed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What one user's processes may take; None: as much as there is."""
 
     memory: int | None = None
@@ -52,8 +52,7 @@ class Limits:
             yield "cpu", "cpu.shares", f"{shares}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cgroup:
+class Cgroup(msgspec.Struct, frozen=True, kw_only=True):
     """The group of one user's processes: a directory in each of the trees."""
 
     folders: tuple[Path, ...]

@@ -7,12 +7,13 @@ kernel had to kill one of them; a resource limit counts what a process has reser
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import logging
 import os
 from pathlib import Path
 from signal import SIGKILL
+
+import msgspec
 
 from actors import proc
 from actors.isolation.cgroups import Cgroup, Cgroups, Limits
@@ -66,7 +67,7 @@ class Confinement:
             prefix = (*ENTER, *map(str, group.entrances), "--")
         if self._resources:
             prefix = (*prefix, PRLIMIT, *self._resources, "--")
-        return dataclasses.replace(spec, argv=(*prefix, *spec.argv))
+        return msgspec.structs.replace(spec, argv=(*prefix, *spec.argv))
 
     def adopt(self, user_id: str, pid: int) -> None:
         """Set the limits anew for a process of a former manager, where that is possible."""
@@ -127,7 +128,7 @@ def wanted(settings: Settings) -> Limits:
 def possible(limits: Limits) -> tuple[Limits, str]:
     """Return those of ``limits`` that control groups can keep here, and why not the others."""
     why = ""
-    for some in (limits, dataclasses.replace(limits, cpu_weight=None)):
+    for some in (limits, msgspec.structs.replace(limits, cpu_weight=None)):
         try:
             find_hierarchy(some.controllers)
         except NoCgroups as error:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 MANAGER = "pblm-manager"
 """The group that a manager moves into: version 2 lets no process beside groups that are limited."""
@@ -19,8 +20,7 @@ class NoCgroups(Exception):
     """There is none that this process may divide; says why."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hierarchy:
+class Hierarchy(msgspec.Struct, frozen=True, kw_only=True):
     """Where groups can be made for some controllers."""
 
     version: int
@@ -76,8 +76,7 @@ def find_oom_counter(*groups: Path) -> Path | None:
     return None if own_group is None else own_group / "memory.oom_control"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Mount:
+class _Mount(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     options: frozenset[str]
     root: str

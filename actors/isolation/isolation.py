@@ -6,10 +6,11 @@ the only real boundary between users on one host.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import threading
 from pathlib import Path
+
+import msgspec
 
 from actors.process import LaunchSpec
 from bus.causes import Cause
@@ -69,7 +70,7 @@ class Isolation:
         bond = ("--pdeathsig=KILL",) if ends_with_parent else ()
         if not drop and not bond:
             return spec
-        return dataclasses.replace(spec, argv=(SETPRIV, *drop, *bond, "--", *spec.argv))
+        return msgspec.structs.replace(spec, argv=(SETPRIV, *drop, *bond, "--", *spec.argv))
 
 
 def _drop(uid: int) -> tuple[str, ...]:

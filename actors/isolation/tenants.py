@@ -7,10 +7,11 @@ also what is just being forked (Linux 5.14).
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import hashlib
 import logging
 from pathlib import Path
+
+import msgspec
 
 from actors.isolation.confinement import ENTER
 from actors.isolation.hierarchy import NoCgroups, find_group
@@ -33,7 +34,7 @@ class TenantGroup:
     def wrap(self, spec: LaunchSpec) -> LaunchSpec:
         """Return the command that runs ``spec`` in the group."""
         entrance = str(self._folder / "cgroup.procs")
-        return dataclasses.replace(spec, argv=(*ENTER, entrance, "--", *spec.argv))
+        return msgspec.structs.replace(spec, argv=(*ENTER, entrance, "--", *spec.argv))
 
     def close(self) -> None:
         """Remove it, unless a process is left in it."""

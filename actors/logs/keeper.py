@@ -6,7 +6,6 @@ import logging
 import uuid
 from collections import Counter
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
 
 import msgspec
 import pykka
@@ -32,18 +31,15 @@ MIB = 1024 * 1024
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RotationDue:
+class RotationDue(msgspec.Struct, frozen=True, kw_only=True):
     """It is time to look at the sizes."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rotated:
+class Rotated(msgspec.Struct, frozen=True, kw_only=True):
     """They were looked at."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NothingYet:
+class NothingYet(msgspec.Struct, frozen=True, kw_only=True):
     """There was nothing to tell, and whoever asked waits on, until ``deadline``."""
 
     request: ReadLog
@@ -51,8 +47,7 @@ class NothingYet:
     deadline: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LookDue:
+class LookDue(msgspec.Struct, frozen=True, kw_only=True):
     """It is time to look again for those who wait."""
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
 
+import msgspec
 import pykka
 
 from actors.capability import Capability
@@ -22,13 +22,11 @@ from bus.requests import GetFleet, GetHistory, GetUsage, Request
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LookDue:
+class LookDue(msgspec.Struct, frozen=True, kw_only=True):
     """It is time to look at the instances."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Looked:
+class Looked(msgspec.Struct, frozen=True, kw_only=True):
     """They were looked at."""
 
 

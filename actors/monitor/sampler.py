@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 import random
-from dataclasses import dataclass
 
+import msgspec
 import psutil
 
 from actors import proc
@@ -28,8 +28,7 @@ FIRST_INTERVAL = 5.0
 Litestream may have no child yet."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
+class Sample(msgspec.Struct, frozen=True, kw_only=True):
     """What was seen of a process."""
 
     cpu_seconds: float

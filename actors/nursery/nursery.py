@@ -16,7 +16,6 @@ import itertools
 import logging
 import os
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -52,23 +51,19 @@ EXPECTED = {*DATABASES, TYPES, ".notify"}
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Begin:
+class Begin(msgspec.Struct, frozen=True, kw_only=True):
     """The house is open."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FillDue:
+class FillDue(msgspec.Struct, frozen=True, kw_only=True):
     """There may be room for seeds, or time to make the origin."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeedTaken:
+class SeedTaken(msgspec.Struct, frozen=True, kw_only=True):
     """There is one less, of seeds or of spares."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DraftEnded:
+class DraftEnded(msgspec.Struct, frozen=True, kw_only=True):
     """The process that makes a draft of the origin has ended."""
 
     well: bool

@@ -12,8 +12,9 @@ import ctypes
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from actors.layout import Layout
 from actors.lock import DirectoryLock
@@ -27,8 +28,7 @@ _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 """From fcntl.h and linux/fs.h, for renameat2(2)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spare:
+class Spare(msgspec.Struct, frozen=True, kw_only=True):
     """One that runs and is nobody's yet."""
 
     name: str

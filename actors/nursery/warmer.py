@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from actors import proc, recipe
 from actors.clock import Timer
@@ -30,29 +30,25 @@ NAMELESS = "PocketBase"
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpareFact:
+class SpareFact(msgspec.Struct, frozen=True, kw_only=True):
     """Base of what the nursery is told about a spare on its way."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SparePort(SpareFact):
+class SparePort(SpareFact, frozen=True, kw_only=True):
     """It has a port; None: there is none."""
 
     port: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpareReady(SpareFact):
+class SpareReady(SpareFact, frozen=True, kw_only=True):
     """It serves its directory."""
 
     identity: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpareEnded(SpareFact):
+class SpareEnded(SpareFact, frozen=True, kw_only=True):
     """Its process is gone, and it was nobody's."""
 
 
@@ -62,7 +58,8 @@ class Warmer:
     def __init__(self, services: Services, tell: Callable[[SpareFact], None]) -> None:
         self._services = services
         self._tell = tell
-        self._layout = dataclasses.replace(services.layout, root=services.layout.nursery / SPARES)
+        nursery = services.layout.nursery / SPARES
+        self._layout = msgspec.structs.replace(services.layout, root=nursery)
         self._next = 1
         self._name: str | None = None
         self._port = 0

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LookDue:
+
+class LookDue(msgspec.Struct, frozen=True, kw_only=True):
     """It is time to look whether the databases are the files they were."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FilesDue:
+class FilesDue(msgspec.Struct, frozen=True, kw_only=True):
     """It is time to copy what was uploaded."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FilesCopied:
+class FilesCopied(msgspec.Struct, frozen=True, kw_only=True):
     """A round is over."""
 
     at: datetime
@@ -27,13 +25,11 @@ class FilesCopied:
     """Whose files were all copied."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LagDue:
+class LagDue(msgspec.Struct, frozen=True, kw_only=True):
     """It is time to look how far the replicas are behind."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LagKnown:
+class LagKnown(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody has looked."""
 
     lags: dict[str, float]
@@ -42,13 +38,11 @@ class LagKnown:
     """Whether the place did not answer."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PruneDue:
+class PruneDue(msgspec.Struct, frozen=True, kw_only=True):
     """It is time to remove what is older than anybody can go back to."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeftoversDue:
+class LeftoversDue(msgspec.Struct, frozen=True, kw_only=True):
     """It is time to remove what is left of users who are not there any more.
 
     Somebody may have the same id already.
@@ -58,8 +52,7 @@ class LeftoversDue:
     """Of whom; None: of all, and again after a while."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FilesForgotten:
+class FilesForgotten(msgspec.Struct, frozen=True, kw_only=True):
     """The user's files are to be looked at anew: they are another user's now."""
 
     user_ids: tuple[str, ...]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import re
 import shlex
@@ -127,7 +126,7 @@ def parent(settings: Settings, spec: LaunchSpec, config: Path) -> LaunchSpec:
     Litestream because its own command says so (:meth:`actors.isolation.Isolation.wrap`).
     """
     argv = (settings.litestream_path, "replicate", "-no-expand-env", "-config", str(config))
-    return dataclasses.replace(spec, argv=argv, env={**spec.env, **NO_AMBIENT_KEYS})
+    return msgspec.structs.replace(spec, argv=argv, env={**spec.env, **NO_AMBIENT_KEYS})
 
 
 def once(settings: Settings, config: Path) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from actors.door.routes import DoorActivity
 from actors.traffic import Traffic
@@ -13,8 +13,7 @@ PROBE_IO = 160
 """Bytes that a health check has it read or write at most (105 of each)."""
 
 
-@dataclass(slots=True)
-class Idleness:
+class Idleness(msgspec.Struct):
     """One instance, from one look to the next. Times are those of the monotonic clock."""
 
     since: float

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+import msgspec
 import pykka
 
 from actors.capability import Capability, end
@@ -31,13 +31,11 @@ NOTHING_DECIDED = SleepPolicy()
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LookDue:
+class LookDue(msgspec.Struct, frozen=True, kw_only=True):
     """It is time to look who is used."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Looked:
+class Looked(msgspec.Struct, frozen=True, kw_only=True):
     """What was seen of those that run."""
 
     door: Mapping[str, DoorActivity]
@@ -46,8 +44,7 @@ class Looked:
     held: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
+class Heard(msgspec.Struct, frozen=True, kw_only=True):
     """Something has happened."""
 
     event: Event

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from dataclasses import dataclass
 
 import msgspec
 import pykka
@@ -38,8 +37,7 @@ from bus.states import Status
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
     """The executable of the settings is on the shelf, or why not."""
 
     request: StartRollout
@@ -48,16 +46,14 @@ class Kept:
     error: PblmError | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Upgraded:
+class Upgraded(msgspec.Struct, frozen=True, kw_only=True):
     """An instance has been upgraded, or not."""
 
     user_id: str
     answer: Answer
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WaveSettled:
+class WaveSettled(msgspec.Struct, frozen=True, kw_only=True):
     """The wave has run as long as it must."""
 
     wave: int

@@ -6,10 +6,10 @@ import asyncio
 import re
 import urllib.parse
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
+import msgspec
 import yarl
 from aiohttp import web
 from multidict import CIMultiDict
@@ -47,8 +47,7 @@ SUPERUSER = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class Options(msgspec.Struct, frozen=True, kw_only=True):
     """What the manager has the door do."""
 
     domain: str

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import NamedTuple
 
 import aiohttp
+import msgspec
 
 from api.gateway.refusals import absent, busy, later
 
@@ -32,8 +32,7 @@ class Place(NamedTuple):
         return f"{host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(msgspec.Struct, frozen=True):
     place: Place | None
     until: float
 

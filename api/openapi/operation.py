@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from bus.errors import PblmError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
+class Query(msgspec.Struct, frozen=True, kw_only=True):
     """A query parameter; ``type`` is anything that msgspec knows."""
 
     type: Any
@@ -19,20 +19,18 @@ class Query:
     """None: it is not sent, or the meaning says what it is then."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
     """An answer that is no error."""
 
     what: str
     body: Any = None
     """A type that msgspec knows; None with another ``media`` than JSON: a text."""
     media: str = "application/json"
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     """What each header says."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """One call, such as ``POST /api/users/{user_id}/init_pb``."""
 
     call: str
@@ -40,7 +38,7 @@ class Operation:
     details: str = ""
     group: str
     """The heading under which it is shown."""
-    query: Mapping[str, Query] = field(default_factory=dict)
+    query: Mapping[str, Query] = msgspec.field(default_factory=dict)
     body: Any = None
     """The type of the body; None: there is none, and one that is sent is not looked at."""
     body_required: bool = False

@@ -7,7 +7,6 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -46,8 +45,7 @@ MOST_STRANGE = 20
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class Patience(msgspec.Struct, frozen=True, kw_only=True):
     """How long others are waited for, in seconds."""
 
     silent: float = 5.0
@@ -58,8 +56,7 @@ class Patience:
     """Until it answers, which a restore may take long for."""
 
 
-@dataclass(slots=True)
-class _Pending:
+class _Pending(msgspec.Struct):
     answered: Callable[[Outcome | list[bytes]], None]
     due: float
     """When the caller is told that nobody answers."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from actors import proc
@@ -78,7 +78,7 @@ def test_what_differs_in_one_point_is_not_adopted(
     difference: dict[str, object],
 ) -> None:
     """A process with another start, or of another life of the machine, is a stranger."""
-    identity = dataclasses.replace(identity_of(stranger.pid), **difference)  # type: ignore[arg-type]
+    identity = msgspec.structs.replace(identity_of(stranger.pid), **difference)
     with nothing_left():
         assert processes.adopt(identity, log) is None
     assert not processes.is_managed(stranger.pid)
@@ -114,7 +114,7 @@ def test_our_process_with_another_start_is_none_of_ours(
     """A record of an earlier process with the same number finds nobody."""
     process = processes.spawn(waiting(tmp_path))
     with ended(process):
-        identity = dataclasses.replace(process.identity, start_ticks=1)
+        identity = msgspec.structs.replace(process.identity, start_ticks=1)
         assert processes.adopt(identity, tmp_path / "child.log") is None
 
 

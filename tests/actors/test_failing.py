@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from actors import breaker
@@ -149,7 +150,7 @@ def test_init_does_not_wait_for_the_retry(house: House) -> None:
 def test_many_failures_at_once_are_slowed(tmp_path: Path) -> None:
     """When a fleet fails, restarts are not immediate."""
     with opened(tmp_path / "dbs", max_starting=10) as house:
-        object.__setattr__(
+        msgspec.structs.force_setattr(
             house.services,
             "breaker",
             breaker.FleetBreaker(house.clock.monotonic, lambda: 0, lambda count: None),

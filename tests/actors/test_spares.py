@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from actors import proc
@@ -27,7 +27,7 @@ def layout(tmp_path: Path) -> Layout:
 def make_spare(layout: Layout, number: int = 1) -> Spare:
     """Make a spare's files, and a process of paper."""
     name = f"~spare.{number}"
-    within = dataclasses.replace(layout, root=layout.nursery / "spares")
+    within = msgspec.structs.replace(layout, root=layout.nursery / "spares")
     within.data(name).mkdir(parents=True)
     (within.data(name) / "data.db").write_text("its data")
     within.log(name).write_text("its words")

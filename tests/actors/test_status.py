@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import logging
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 
 from actors.records import Record
@@ -77,7 +77,7 @@ def test_a_change_is_stored_before_it_is_told(
     """Whoever hears of a status finds it in the registry."""
     order: list[str] = []
     put = house.store.put
-    services = dataclasses.replace(
+    services = msgspec.structs.replace(
         house.services, publish=lambda event: order.append(f"publish {house.status()}")
     )
     keeper(house, old)
