@@ -7,6 +7,7 @@ program, this is the :func:`nest` that all of one process of tests are forked fr
 from __future__ import annotations
 
 import functools
+import gc
 import importlib
 import json
 import os
@@ -79,6 +80,8 @@ def nest(orders: socket.socket) -> None:
 
     for name in LATER:
         importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # or each fork looks through all of it when it ends, for half of its CPU time
     living: dict[int, tuple[int, int]] = {}
     """By what becomes readable when it has ended: the process, and where its status is told."""
     while True:
