@@ -19,7 +19,7 @@ import logging
 import msgspec
 
 from actors.cluster.atlas import Atlas
-from actors.cluster.coordination import Membership, SeenPlace
+from actors.cluster.coordination import Ending, Membership, SeenPlace
 from actors.cluster.directory import Place, State
 from actors.cluster.hands import Hands
 from actors.cluster.jobs import Later, at_once
@@ -225,10 +225,10 @@ class Claims:
         if record is not None:
             durable = epoch if epoch == record.epoch and self._has_base(record) else 0
             place = msgspec.structs.replace(mirrored(place, record), durable=durable)
-        former = None if record is None else leaving(user_id, member, self._places, self._store)
-        self._places.put(user_id, seen, place, member, also=former)
-        if former is not None:
-            self._store.told(former.user_id)
+        name = None if record is None else leaving(user_id, member, self._places, self._store)
+        self._places.put(user_id, seen, place, member, also=name)
+        if name is not None:
+            self._store.told(name.user_id)
         reason = f"It was placed on this host, {member.host}"
         self._hand(hands, member, order_of(user_id, place, reason))
         if record is not None:
@@ -270,7 +270,11 @@ class Claims:
         if not resume:
             # What could not be told before is told now; but that it is had here, when it is.
             place = msgspec.structs.replace(mirrored(place, record), base=place.base)
-        self._put_claim(user_id, seen, former, place, member)
+        # A former try may have placed it, and ended the name that it had, without an answer.
+        name = leaving(user_id, member, self._places, self._store)
+        self._put_claim(user_id, seen, former, place, member, also=name)
+        if name is not None:
+            self._store.told(name.user_id)
         particulars = None
         if record.epoch != former.epoch:  # another host has had it since, without its data
             particulars = self._luggage.unpack(user_id, place, since=record.epoch + 1)
@@ -305,10 +309,17 @@ class Claims:
         self._hand(hands, member, order)
 
     def _put_claim(
-        self, user_id: str, seen: SeenPlace, former: Place, place: Place, member: Membership
+        self,
+        user_id: str,
+        seen: SeenPlace,
+        former: Place,
+        place: Place,
+        member: Membership,
+        *,
+        also: Ending | None = None,
     ) -> SeenPlace:
         gone = former.host if former.host not in ("", member.host) else None
-        claimed = self._places.put(user_id, seen, place, member, gone=gone)
+        claimed = self._places.put(user_id, seen, place, member, gone=gone, also=also)
         log.info("%s: claimed, epoch %d, after %s", user_id, place.epoch, former.host or "a move")
         return claimed
 

@@ -85,9 +85,11 @@ def leaving(user_id: str, member: Membership, places: Places, store: Store) -> E
     if old is None:
         return None
     seen = places.read(old)
-    if seen is None or (seen.place.host, seen.place.epoch) != (member.host, store.departures[old]):
-        if seen is not None and seen.place.state is not State.PURGED:
-            log.error("%s was renamed from %s, which another host goes on with", user_id, old)
+    if seen is None or seen.place.state is State.PURGED:
+        store.told(old)
+        return None
+    if (seen.place.host, seen.place.epoch) != (member.host, store.departures[old]):
+        log.error("%s was renamed from %s, which another host goes on with", user_id, old)
         store.told(old)
         return None
     return Ending(user_id=old, seen=seen, place=purged(seen.place))

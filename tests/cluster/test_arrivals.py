@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from actors.cluster.coordination import Membership, SeenPlace
+from actors.cluster.coordination import Ending, Membership, SeenPlace
 from actors.cluster.directory import State
 from actors.cluster.duties import FIRST
+from actors.cluster.gateway import Unreachable
 from actors.data import belongings
 from bus.errors import Conflict, InstanceIOError
 from bus.requests import CloneInstance, InitInstance, RenameInstance
@@ -256,6 +257,29 @@ def test_the_hosts_know_a_user_by_one_of_its_names(
     assert (known[0], set(known)) == ((False, False), {(False, False), (True, True)})
     assert bench.house.store.departures == {}
     assert bench.atlas.place("alice") == bench.place("alice")
+
+
+def test_a_name_whose_end_came_true_without_an_answer_is_free(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was refused on this host until it joined anew."""
+    swap, lost = bench.paper.swap, list[Ending]()
+
+    def unanswered(*what: Any, also: Ending | None = None, **more: Any) -> SeenPlace | None:
+        found = swap(*what, also=also, **more)
+        if also is not None and not lost:
+            lost.append(also)
+            raise Unreachable("the answer is lost")
+        return found
+
+    monkeypatch.setattr(bench.paper, "swap", unanswered)
+    assert rename(bench).instance().user_id == "bob"
+    assert bench.house.store.departures == {"alice": 1}
+    assert (bench.place("alice").state, bench.place("bob").expected) == (State.PURGED, None)
+    eventually(lambda: FIRST in bench.house.clock.due(), "it is to be told again")
+    bench.house.clock.advance(FIRST)
+    eventually(lambda: bench.house.store.departures == {}, "it is known that it was told")
+    assert bench.acquire("alice", new=True) is None
 
 
 def test_a_name_that_another_host_goes_on_with_is_not_ended(bench: Bench) -> None:
