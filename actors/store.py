@@ -212,12 +212,13 @@ class Store:
             self._database.execute("DELETE FROM departures WHERE user_id = ?", [user_id])
             self.departures.pop(user_id, None)
 
-    def leftovers(self) -> list[Leftover]:
-        """What of users who are not there any more is still to be removed elsewhere."""
+    def leftovers(self, user_id: str | None = None) -> list[Leftover]:
+        """What of users who are not there any more, or of that one, is to be removed elsewhere."""
         names = Leftover.__struct_fields__
-        query = f"SELECT {', '.join(names)} FROM leftovers ORDER BY at"
+        whose, of = ("", []) if user_id is None else (" WHERE user_id = ?", [user_id])
+        query = f"SELECT {', '.join(names)} FROM leftovers{whose} ORDER BY at"
         with self._lock:
-            rows = self._database.execute(query).fetchall()
+            rows = self._database.execute(query, of).fetchall()
         return [msgspec.convert(dict(zip(names, row, strict=True)), Leftover) for row in rows]
 
     def leave(self, left: Leftover) -> None:
@@ -227,6 +228,15 @@ class Store:
         """
         with self._lock, _refusals():
             self._database.execute(_PUT_LEFTOVER, msgspec.to_builtins(left))
+
+    def spare(self, record: Record, *, but: Leftover | None = None) -> None:
+        """Forget what was noted for a purge of that very user, who is still there; not ``but``.
+
+        Raises :class:`InstanceIOError` when the disk refuses.
+        """
+        for left in self.leftovers(record.user_id):
+            if left.heir is None and record.created_at <= left.at and left != but:
+                self.removed(left)
 
     def removed(self, left: Leftover) -> None:
         """It is. Raises :class:`InstanceIOError` when the disk refuses."""

@@ -101,16 +101,23 @@ class Ownership:
     def settled(self) -> None:
         """The process is gone: do what was asked for.
 
-        Where there are several hosts, they know of a purge before anything is removed.
+        Where there are several hosts, they know of a purge before anything is removed. What is left
+        in the replica is on record before that: whatever becomes of this manager, the next one lets
+        go of who was purged.
         """
         if self._pending is None or self._asks or self._keeper.status is not Status.STOPPED:
             return
         request, tenancy = self._pending[0], self._services.tenancy
-        if tenancy is not None and isinstance(request, DeleteInstance) and request.purge:
-            self._asks = True
-            tenancy.purge(self._keeper.record, lambda error: self._tell(PurgeAgreed(error=error)))
-        else:
+        if tenancy is None or not isinstance(request, DeleteInstance) or not request.purge:
             self._finish(None)
+            return
+        try:
+            self._note_leftover(keep_backups=request.keep_backups)
+        except PblmError as error:
+            self._finish(error)
+            return
+        self._asks = True
+        tenancy.purge(self._keeper.record, lambda error: self._tell(PurgeAgreed(error=error)))
 
     def agreed(self, error: PblmError | None) -> None:
         """The other hosts know, or could not be told."""
@@ -155,17 +162,26 @@ class Ownership:
 
     def _purge(self, *, keep_backups: bool = False) -> None:
         """Remove everything of the user. What is left in the replica is on record before that."""
-        layout = self._services.layout
         uid, epoch = self._keeper.record.uid, self._keeper.record.epoch
-        kept = keep_backups and layout.backups(self._user_id).exists()  # and so is the replica then
-        if self._services.replicas is not None and not kept:
-            now = self._services.clock.now()
-            self._services.store.leave(Leftover(user_id=self._user_id, epoch=epoch, at=now))
-        belongings.destroy(layout, self._user_id, keep_backups=keep_backups)
+        self._note_leftover(keep_backups=keep_backups)
+        belongings.destroy(self._services.layout, self._user_id, keep_backups=keep_backups)
         self._keeper.forget()
         if uid is not None:
             self._services.isolation.release_uid(uid)
         self._publish_deletion(None, backups_kept=keep_backups, data_epoch=epoch)
+
+    def _note_leftover(self, *, keep_backups: bool) -> None:
+        """Note what is left in the replica as of now, unless it is kept: so it is with backups.
+
+        What was noted for a purge that has come to nothing does not count any more.
+        """
+        services, record = self._services, self._keeper.record
+        kept = keep_backups and services.layout.backups(self._user_id).exists()
+        left = None
+        if services.replicas is not None and not kept:
+            left = Leftover(user_id=self._user_id, epoch=record.epoch, at=services.clock.now())
+            services.store.leave(left)
+        services.store.spare(record, but=left)
 
     def _do(self, request: OwnershipRequest) -> InstanceAnswer:
         match request:
@@ -191,6 +207,7 @@ class Ownership:
         self._publish_deletion(deleted_at + grace)
 
     def _undelete(self) -> None:
+        self._services.store.spare(self._keeper.record)
         belongings.bring_back(self._services.layout, self._user_id)
         self._keeper.note_strictly(deleted_at=None)
         now, instance = self._services.clock.now(), self._keeper.instance
@@ -218,6 +235,7 @@ class Ownership:
     def _rename(self, to: str) -> InstanceAnswer:
         store, layout = self._services.store, self._services.layout
         try:
+            store.spare(self._keeper.record)
             self._keeper.note_strictly(renaming_to=to)  # what is half done is finished at launch
             belongings.rename(layout, self._user_id, to)
             desired = Desired.RUNNING if self._resume else Desired.STOPPED

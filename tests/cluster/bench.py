@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Any
 
 import msgspec
 
@@ -142,9 +143,9 @@ class Bench:
 
 
 @contextmanager
-def bench_of(path: Path) -> Iterator[Bench]:
+def bench_of(path: Path, **settings: Any) -> Iterator[Bench]:
     """Make one; nothing of it is left afterwards."""
-    with opened(path / "dbs", delete_grace=60) as house:
+    with opened(path / "dbs", delete_grace=60, **settings) as house:
         made = Bench(house)
         try:
             yield made

@@ -10,23 +10,26 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, cast
 
+import msgspec
 import pytest
 from pykka import ActorRef
 
 from actors.cluster.coordination import Membership
 from actors.cluster.directory import State
 from actors.data import belongings
+from actors.data.ownership import Ownership
 from actors.layout import Layout, directory_name
 from actors.records import Leftover, Record, last_heir
 from actors.replication.facts import LagDue, LeftoversDue
 from actors.replication.replicas import Replicas
 from actors.replication.replicator import CLEAR_UP, LAG_ROUND, Replicator
+from bus.answers import ErrorAnswer
 from bus.errors import BackupError
-from bus.requests import DeleteInstance
+from bus.requests import DeleteInstance, RenameInstance, UndeleteInstance, UserRequest
 from bus.states import Desired, Status
 from tests.actors.house import House, opened
 from tests.actors.test_store import record
-from tests.cluster.bench import bench_of
+from tests.cluster.bench import Bench, bench_of
 from tests.cluster.hosts import place as place_of
 from tests.cluster.paper import ME
 from tests.house.surroundings import PATIENCE, eventually
@@ -102,6 +105,13 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 AT = datetime(2026, 11, 28, 10, tzinfo=UTC)
 USERS = ("alice", "bob", "carol", "dave")
+PURGE = DeleteInstance(user_id="alice", purge=True)
+AFTER: dict[str, UserRequest] = {
+    "undelete": UndeleteInstance(user_id="alice"),
+    "rename": RenameInstance(user_id="alice", to="bob"),
+    "keep": DeleteInstance(user_id="alice", purge=True, keep_backups=True),
+    "purge": PURGE,
+}
 
 
 def leave(house: House, user_id: str, epoch: int = 3, heir: str | None = None) -> None:
@@ -166,6 +176,58 @@ def test_the_replica_of_a_purge_that_was_cut_short_goes_with_the_row(house: Hous
         house.clock.advance(CLEAR_UP)
         assert place.purged.get(timeout=PATIENCE)[0] == directory_name("alice")
         eventually(lambda: house.store.leftovers() == [], "it is done")
+
+
+@contextmanager
+def bench_with_alice(path: Path) -> Iterator[Bench]:
+    """Make one of a cluster whose users have replicas; she is stopped."""
+    with bench_of(path, replica_url=str(path / "replica")) as bench:
+        row = record(status=Status.STOPPED, desired=Desired.STOPPED, incarnation=ME.incarnation)
+        bench.house.store.put(msgspec.structs.replace(row, created_at=bench.house.clock.now()))
+        bench.paper.put("alice", place_of(ME, state=State.STOPPED))
+        bench.join()
+        yield bench
+
+
+def test_a_purge_that_the_hosts_know_of_is_on_record_whenever_the_manager_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends here before it hears that they do; the next one removes what is in the replica."""
+    with bench_with_alice(tmp_path) as bench:
+        monkeypatch.setattr(Ownership, "agreed", lambda self, error: None)
+        bench.ask(PURGE)
+        eventually(lambda: bench.place("alice").state is State.PURGED, "the hosts know")
+        bench.restart()
+        bench.join(ME.incarnation + 1)
+        assert bench.house.store.get("alice") is None
+        place = Refusing()
+        with replicator(bench.house, place):
+            assert place.purged.get(timeout=PATIENCE)[0] == directory_name("alice")
+            eventually(lambda: bench.house.store.leftovers() == [], "it is done")
+
+
+@pytest.mark.parametrize("then", ["undelete", "rename", "keep", "purge"])
+def test_a_purge_that_comes_to_nothing_does_not_count_any_more(tmp_path: Path, then: str) -> None:
+    """Once it is known that the user stays, or goes otherwise."""
+    with bench_with_alice(tmp_path) as bench:
+        store, requests = bench.house.store, [PURGE]
+        if then == "undelete":
+            requests.insert(0, DeleteInstance(user_id="alice"))
+        for request in requests:
+            bench.paper.away = request is PURGE
+            answered = bench.ask(request)
+            bench.house.settle()
+            answered.answer()
+        bench.paper.away = False
+        assert [left.user_id for left in store.leftovers()] == ["alice"]
+        bench.house.layout.backups("alice").mkdir(parents=True)
+        bench.house.clock.advance(1)
+        answered = bench.ask(AFTER[then])
+        bench.house.settle()
+        assert not isinstance(answered.answer(), ErrorAnswer)
+        now = bench.house.clock.now()
+        left = {"rename": [("bob", True)], "purge": [(None, True)]}.get(then, [])
+        assert [(each.heir, each.at >= now) for each in store.leftovers()] == left
 
 
 class Based:
