@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import types
 import typing
@@ -65,6 +66,7 @@ STRUCTS: dict[type, st.SearchStrategy[Any]] = {
 """Those whose fields take less than their types say."""
 
 
+@functools.cache
 def values(hint: Any) -> st.SearchStrategy[Any]:
     """Return values of the type ``hint``, as a message may hold them."""
     origin, args = typing.get_origin(hint), typing.get_args(hint)

@@ -1,4 +1,4 @@
-"""What the tests of the dashboard start from: one manager and one browser for each file."""
+"""What the tests of the dashboard start from: a manager for each file, and one browser."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.house.surroundings import PATIENCE
 expect.set_options(timeout=PATIENCE * 1000)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     with running_browser() as browser:
         yield browser

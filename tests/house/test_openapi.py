@@ -16,9 +16,22 @@ HOOKS = Path(__file__).with_name("schemathesis_hooks.py")
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("methods", ["--include-method=GET", "--exclude-method=GET"])
-def test_the_manager_answers_as_described(methods: str) -> None:
-    """No call is answered with a server error, or with what is not described."""
+def test_the_manager_answers_as_described() -> None:
+    """No call is answered with a server error, or with what is not described.
+
+    The calls are the examples and what is on and beyond each limit of the schemas.
+    """
+    hold("--phases=examples,coverage")
+
+
+@pytest.mark.long
+@pytest.mark.timeout(120)
+def test_the_manager_answers_as_described_whatever_it_is_asked() -> None:
+    """The same for calls that are drawn from the schemas, up to thirty for each operation."""
+    hold("--phases=fuzzing")
+
+
+def hold(phases: str) -> None:
     with manager_of(port_range=400) as manager:
         manager.start()
         for user in ("alice", "bob"):
@@ -29,7 +42,7 @@ def test_the_manager_answers_as_described(methods: str) -> None:
                 f"--config-file={CONFIG}",
                 "run",
                 f"{manager.api.url}/openapi.json",
-                methods,
+                phases,
                 "--no-color",
                 f"--report-dir={manager.root}",
             ],
