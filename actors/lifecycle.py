@@ -42,11 +42,14 @@ from actors.versions.shelf import Binary
 from actors.versions.trial import serving
 from actors.waiters import Waiters
 from actors.watch import HealthWatch
+from bus.causes import Cause
 from bus.errors import Conflict, InstanceIOError, StartError
 from bus.states import RESTING, Desired, Status
 
 GONE: dict[str, Any] = {"pid": None, "start_ticks": None, "exe": None, "started_at": None}
 """What a record says of a process when there is none."""
+REFUSED = frozenset({Cause.NOT_OWNER, Cause.REPLICA_BEHIND})
+"""Of a start that this host may not make: the next try is the same restart still."""
 WAITS = "; it waits for its turn: PB_MAX_STARTING others are starting"
 """What is added to the reason of a start that is queued."""
 
@@ -211,8 +214,10 @@ class Lifecycle:
         )
 
     def _restart(self) -> None:
-        restarts = self.keeper.record.restarts + 1
-        binary = self._services.versions.again(self.keeper.record)
+        record = self.keeper.record
+        refused = record.failure is not None and record.failure.cause in REFUSED
+        restarts = record.restarts if refused else record.restarts + 1
+        binary = self._services.versions.again(record)
         self.start("It is started again", forced=True, binary=binary, restarts=restarts)
 
     def _step(self, attempt: StartAttempt, fact: RunFact) -> None:

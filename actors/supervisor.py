@@ -234,7 +234,7 @@ class Supervisor(pykka.ThreadingActor):
         return msgspec.structs.replace(instance, metadata=metadata)
 
     def _health(self, request: GetHealth) -> HealthAnswer:
-        store = self._services.store
+        store, directory = self._services.store, self._services.directory
         return HealthAnswer(
             total_instances=store.total(),
             running_instances=store.total(Status.RUNNING),
@@ -242,6 +242,7 @@ class Supervisor(pykka.ThreadingActor):
             disk_free_bytes=free_bytes(self._services.layout.root),
             disk_low=self._disk.low,
             registry_problem=store.problem() if request.write else None,
+            fenced=msgspec.UNSET if directory is None else directory.absence() or None,
         )
 
     def _actor(self, user_id: str) -> pykka.ActorRef[InstanceActor]:

@@ -58,6 +58,8 @@ class HealthReply(msgspec.Struct, frozen=True, kw_only=True):
     timestamp: datetime
     disk_free_bytes: int
     disk_low: bool
+    fenced: str | msgspec.UnsetType | None = msgspec.UNSET
+    """In a cluster: why this host is not in it now, and runs nobody; null: it is."""
     hosts: dict[str, HostHealth] | msgspec.UnsetType = msgspec.UNSET
     """In a cluster: each host by itself; the rest is of all that answer together."""
     unreachable_hosts: list[str] | msgspec.UnsetType = msgspec.UNSET
@@ -130,6 +132,7 @@ class HealthResource:
                 timestamp=answer.at,
                 disk_free_bytes=answer.disk_free_bytes,
                 disk_low=answer.disk_low,
+                fenced=answer.fenced,
                 hosts=answer.hosts,
                 unreachable_hosts=answer.unreachable_hosts,
             ),

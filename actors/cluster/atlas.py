@@ -103,8 +103,12 @@ class Atlas:
 
     def warnings(self) -> Sequence[str]:
         """See :class:`Directory`."""
-        absence = self._absence()
+        absence = self.absence()
         return [absence, *self._warnings] if absence else self._warnings
+
+    def absence(self) -> str:
+        """See :class:`Directory`."""
+        return self._absence()
 
     def labelled(self, label: str) -> str | None:
         """See :class:`Directory`."""
@@ -229,10 +233,12 @@ class Atlas:
         except BaseException:
             self._stale.set()
             raise
-        self._heed(self._coordination.warnings())
+        self.heed()
         return began
 
-    def _heed(self, warnings: list[str]) -> None:
+    def heed(self) -> None:
+        """Ask what an operator should know of the engine, and of each of its members."""
+        warnings = self._coordination.warnings()
         for warning in warnings:
             if warning not in self._warnings:
                 log.warning(warning)

@@ -155,7 +155,7 @@ class Coordination(Protocol):
         """
 
     def warnings(self) -> list[str]:
-        """What an operator should know of the engine; of those of its members that answer."""
+        """What an operator should know of the engine, and of each of its members. Soon."""
 
     def close(self) -> None:
         """Close what is open."""

@@ -160,6 +160,9 @@ class Directory(Protocol):
     def warnings(self) -> Sequence[str]:
         """What an operator should know of what the hosts agree by."""
 
+    def absence(self) -> str:
+        """Why this host is not in its cluster now, and runs nobody; empty: it is."""
+
     def labelled(self, label: str) -> str | None:
         """The user with that hashed label, or None."""
 

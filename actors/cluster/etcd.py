@@ -233,7 +233,10 @@ class Etcd:
 
     def warnings(self) -> list[str]:
         """See :class:`Coordination`."""
-        return list(releases.warnings(self._gateway.versions(GLANCE)))
+        versions = self._gateway.versions(GLANCE)
+        silent = sorted({each.url for each in self._gateway.members} - set(versions))
+        told = [f"{url}, a member of etcd, does not answer" for url in silent]
+        return [*told, *releases.warnings(versions)]
 
     def close(self) -> None:
         """See :class:`Coordination`."""

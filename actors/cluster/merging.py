@@ -65,6 +65,7 @@ def merge_health(here: str, answers: Mapping[str, HealthAnswer], silent: list[st
                 running_instances=each.running_instances,
                 disk_free_bytes=each.disk_free_bytes,
                 disk_low=each.disk_low,
+                fenced=each.fenced or None,
             )
             for host, each in sorted(answers.items())
         },

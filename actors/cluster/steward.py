@@ -40,6 +40,8 @@ LOOK = 2.0
 """Seconds between two looks at who is there, and whose users need a host."""
 CLEAR_UP = 600.0
 """Seconds from one look through the lost and found to the next."""
+HEED = 10.0
+"""Seconds from one look how the members of etcd are to the next."""
 SETTLING = 15.0
 """Seconds that a host that has joined waits for the users who are here; then it serves the others.
 Who must be restored may take longer."""
@@ -83,6 +85,7 @@ class Steward:
         self._looked_at: dict[str, float] = {}
         self._refused: dict[str, str] = {}
         self._cleared_at = -CLEAR_UP
+        self._heeded_at = services.clock.monotonic()
         self._again = threading.Event()
         self._closed = False
         self._problem = ""
@@ -204,6 +207,7 @@ class Steward:
         if member.incarnation != self._settled_for:
             self._settle(member)
         self._clear_up()
+        self._heed()
         for user_id, place in self._atlas.places().items():
             if self._is_left_over(user_id, place, member):
                 self.arrivals.give_back(user_id)
@@ -244,6 +248,13 @@ class Steward:
         settings, layout = self._services.settings, self._services.layout
         limit = self._services.clock.now() - timedelta(seconds=settings.cluster_lost_found)
         self._jobs.quick(lambda: clear_lost_and_found(layout, limit))
+
+    def _heed(self) -> None:
+        """Know how the members of etcd are, now and then: one that is gone is missed by nobody."""
+        now = self._services.clock.monotonic()
+        if now >= self._heeded_at + HEED:
+            self._heeded_at = now
+            self._jobs.quick(self._atlas.heed)
 
     def _settle(self, member: Membership) -> None:
         """Claim those whose data are here, and set aside what is others'."""

@@ -36,15 +36,24 @@ def ls(status: str | None, as_json: bool) -> None:
     """List the instances."""
     with manager() as bus:
         found, unreachable = whole_fleet(bus, usage=True)
-        now = bus.ask(GetHealth(), HealthAnswer).at
+        health = bus.ask(GetHealth(), HealthAnswer)
     instances = {key: each for key, each in found.items() if status in (None, each.status)}
     if as_json:
         named = {"unreachable_hosts": unreachable} if unreachable else {}
         tell_json({"instances": instances, "count": len(instances)} | named)
         return
-    _tell_table([*instances.values()], now)
+    _tell_table([*instances.values()], health.at)
+    for line in fenced(health):
+        tell(line)
     for host in unreachable:
         tell(f"host {host} does not answer: its instances are not in the list")
+
+
+def fenced(health: HealthAnswer) -> Iterator[str]:
+    """Yield of each host that may run nobody now why that is."""
+    for host, each in (health.hosts or {}).items():
+        if each.fenced is not None:
+            yield f"host {host} runs nobody now: {each.fenced}"
 
 
 def _tell_table(instances: list[Instance], now: datetime) -> None:

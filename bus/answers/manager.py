@@ -17,6 +17,8 @@ class HostHealth(msgspec.Struct, frozen=True, kw_only=True):
     running_instances: int
     disk_free_bytes: int
     disk_low: bool
+    fenced: str | None = None
+    """Why it is not in its cluster now, and runs nobody; null: it is."""
 
 
 class HealthAnswer(Answer, frozen=True, kw_only=True, tag=True):
@@ -29,6 +31,8 @@ class HealthAnswer(Answer, frozen=True, kw_only=True, tag=True):
     at: datetime
     registry_problem: str | None = None
     """Why the registry cannot be written; null: it can, or nobody tried."""
+    fenced: str | msgspec.UnsetType | None = msgspec.UNSET
+    """In a cluster: why this host is not in it now, and runs nobody; null: it is."""
     hosts: dict[str, HostHealth] | msgspec.UnsetType = msgspec.UNSET
     """In a cluster: each host by itself; the rest is of all that answer together."""
     unreachable_hosts: list[str] | msgspec.UnsetType = msgspec.UNSET

@@ -40,6 +40,7 @@ class PaperDirectory:
     def __init__(self, host: str, agreed: Agreement) -> None:
         self.host = host
         self.reads = 0
+        self.absent = ""
         self.broken: PblmError | None = None
         self._agreed = agreed
         self._hosts: dict[str, Host] = {}
@@ -57,6 +58,9 @@ class PaperDirectory:
 
     def warnings(self) -> Sequence[str]:
         return ["etcd is old"]
+
+    def absence(self) -> str:
+        return self.absent
 
     def labelled(self, label: str) -> str | None:
         return next((user for user in self._places if label_of(user) == label), None)

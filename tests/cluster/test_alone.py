@@ -65,5 +65,9 @@ def test_a_host_that_cannot_join_says_so_of_the_cluster(fleet: Fleet) -> None:
     (host,) = fleet.hosts.values()
     host.environ["PB_CLUSTER_ETCD"] = f"http://127.0.0.1:{free_ports(1)}"
     host.start()
-    assert warnings(host)[0].startswith("This host is not in its cluster: ")
+    absence = warnings(host)[0]
+    assert absence.startswith("This host is not in its cluster: ")
+    health = host.api.call("GET", "/health/pb").json()
+    assert health["fenced"].startswith("This host is not in its cluster: ")
+    assert health["hosts"]["h1"]["fenced"] == health["fenced"]
     host.stop()

@@ -16,6 +16,7 @@ from actors.cluster.gateway import Unreachable
 from actors.cluster.hands import Hands
 from actors.cluster.jobs import Jobs
 from actors.data import ownership, swap
+from bus.causes import Cause
 from bus.errors import InstanceIOError, InternalError
 from bus.requests import StopInstance
 from bus.states import Desired, Status
@@ -176,6 +177,21 @@ def test_a_stop_is_told_when_etcd_answers_again(bench: Bench) -> None:
     bench.house.clock.advance(FIRST)
     eventually(lambda: bench.place("alice").state is State.STOPPED, "it is told")
     assert not bench.place("alice").wanted
+
+
+def test_a_restart_that_the_host_may_not_make_is_one(bench: Bench) -> None:
+    """However often it is tried until etcd is back."""
+    bench.join()
+    bench.run("alice")
+    bench.fence.shut()
+    bench.house.end("alice", code=-9)
+    bench.house.advance(5)
+    failure = bench.house.record("alice").failure
+    assert failure is not None
+    assert failure.cause is Cause.NOT_OWNER
+    bench.fence.open(ME.incarnation, until=1.0)
+    bench.run("alice")
+    assert bench.house.record("alice").restarts == 1
 
 
 def test_who_is_on_the_way_is_not_taken_again(

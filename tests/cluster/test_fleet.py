@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from actors.cluster.merging import merge_instances
+from actors.cluster.merging import merge_health, merge_instances
+from api.cli.listing import fenced
 from bus.answers import HealthAnswer, InstancesAnswer
 from bus.requests import GetHealth, ListInstances
-from tests.bus.parts import instance
+from tests.bus.parts import NOW, instance
 from tests.cluster.stations import Cluster, Station, cluster
 
 
@@ -74,6 +75,18 @@ def test_the_health_of_all_hosts_is_told(three: Cluster) -> None:
     assert answer.hosts
     counts = {name: each.total_instances for name, each in answer.hosts.items()}
     assert (answer.total_instances, counts) == (7, {"h1": 3, "h2": 2, "h3": 2})
+
+
+def test_a_host_that_runs_nobody_is_told() -> None:
+    """By each host's own word; to a person who lists the instances, too."""
+    answers = {
+        host: HealthAnswer(total_instances=1, running_instances=0, at=NOW, fenced=why)
+        for host, why in (("h1", None), ("h2", "etcd is away"))
+    }
+    health = merge_health("h1", answers, [])
+    assert health.hosts
+    assert (health.fenced, health.hosts["h2"].fenced) == (None, "etcd is away")
+    assert list(fenced(health)) == ["host h2 runs nobody now: etcd is away"]
 
 
 def test_a_probe_asks_about_this_host_alone(three: Cluster) -> None:

@@ -9,8 +9,10 @@ import pytest
 from actors.cluster.atlas import Atlas
 from actors.cluster.etcd import Etcd
 from actors.cluster.releases import ISSUE, is_cured
+from actors.cluster.steward import HEED
 from actors.doctor import Finding, Level, examine
 from bus.settings import Settings
+from tests.cluster.bench import bench_of
 from tests.etcd import Etcd as Engine
 from tests.etcd import version
 from tests.house.surroundings import eventually
@@ -51,6 +53,30 @@ def test_a_host_tells_of_an_etcd_that_is_too_old(
     told = [warning for warning in atlas.warnings() if ISSUE in warning]
     assert bool(told) != is_cured(version())
     assert [each.message for each in caplog.records if each.levelname == "WARNING"] == told
+
+
+def test_a_member_that_is_gone_is_told(engine: Engine) -> None:
+    """The others are enough for everything else."""
+    nobody = f"http://127.0.0.1:{free_ports(1)}"
+    agreed = Etcd(Settings(cluster_etcd=(engine.urls, nobody), replica_url="/nowhere"))
+    told = f"{nobody}, a member of etcd, does not answer"
+    assert told in agreed.warnings()
+    assert not any(engine.urls in each and "answer" in each for each in agreed.warnings())
+    agreed.close()
+
+
+def test_how_the_members_are_is_looked_at_now_and_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the host is in its cluster; what is over is not told any more."""
+    with bench_of(tmp_path) as bench:
+        bench.join()
+        for warnings in (["one is gone"], []):
+            monkeypatch.setattr(bench.paper, "warnings", lambda warnings=warnings: warnings)
+            bench.step()
+            bench.house.clock.advance(HEED)
+            bench.step()
+            eventually(lambda w=warnings: list(bench.atlas.warnings()) == w, "it is known")  # type: ignore[misc]
 
 
 def found(tmp_path: Path, urls: str) -> Finding:
