@@ -57,7 +57,7 @@ class StatusKeeper:
         return None if self._record is None else self._record.instance(self._services.layout)
 
     def enter(self, new: Status, reason: str, **changes: Any) -> None:
-        """Go to status ``new``: check, store, log, publish."""
+        """Go to status ``new``: check, store, publish, log."""
         self._enter(new, reason, changes, strict=False)
 
     def enter_strictly(self, new: Status, reason: str, **changes: Any) -> None:
@@ -97,8 +97,7 @@ class StatusKeeper:
         else:
             record = msgspec.structs.replace(self._record, **changes)
         self._put(record, strict=strict, entered=now)
-        self._log(old, record)
-        self._services.publish(
+        self._services.publish(  # before the line in the log: somebody may be waiting for it
             StatusChanged(
                 at=now,
                 user_id=self._user_id,
@@ -108,6 +107,7 @@ class StatusKeeper:
                 instance=record.instance(self._services.layout),
             )
         )
+        self._log(old, record)
 
     def _log(self, old: Status | None, record: Record) -> None:
         """Write the one line about this change, with the call that it goes back to."""

@@ -52,6 +52,8 @@ _PRUNE_HISTORY = """
 """
 HISTORY = 100
 """Transitions that are kept of each user."""
+PRUNED_EACH = 10
+"""So many more there may be on the disk: to look for the oldest at each would take its time."""
 
 
 class Store:
@@ -69,6 +71,8 @@ class Store:
         self._hashed = Hashed()
         self._counts: Counter[Status] = Counter()
         self._owed: set[str] = set()
+        self._unpruned: dict[str, int] = {}
+        """Lines of history since the last pruning, of those who had some since the launch."""
         self._database, records, self._sleep_policies, self.departures = _open(path)
         """Those who have another name now, of which the hosts are not told yet, and the epoch."""
         for record in records:
@@ -101,15 +105,21 @@ class Store:
     ) -> None:
         values = (row["user_id"], entered.isoformat(), row["run"], row["status"], row["reason"])
         database.execute(_PUT_HISTORY, [*values, row["failure"]])
-        database.execute(_PRUNE_HISTORY, [row["user_id"], HISTORY])
+        unpruned = self._unpruned.get(row["user_id"], PRUNED_EACH)
+        if unpruned >= PRUNED_EACH:  # at the first, too: a launch may see few of each user
+            database.execute(_PRUNE_HISTORY, [row["user_id"], HISTORY])
+            unpruned = 0
+        self._unpruned[row["user_id"]] = unpruned + 1
 
     def history(self, user_id: str) -> list[Transition]:
         """The user's latest transitions, oldest first."""
         fields = Transition.__struct_fields__
-        query = f"SELECT {', '.join(fields)} FROM history WHERE user_id = ? ORDER BY id"
+        query = (
+            f"SELECT {', '.join(fields)} FROM history WHERE user_id = ? ORDER BY id DESC LIMIT ?"
+        )
         with self._lock:
-            rows = self._database.execute(query, [user_id]).fetchall()
-        return [_read(dict(zip(fields, row, strict=True)), Transition) for row in rows]
+            rows = self._database.execute(query, [user_id, HISTORY]).fetchall()
+        return [_read(dict(zip(fields, row, strict=True)), Transition) for row in reversed(rows)]
 
     def owe(self, record: Record) -> None:
         """Change the row now, and write it when the disk takes it again (:meth:`catch_up`)."""

@@ -1,39 +1,32 @@
-"""The hub: the one thread that owns the server's sockets.
+"""The hub: the manager's two sockets, for commands and for events.
 
-Requests come in on a ROUTER socket and are handed to one handler; the answers come back from any
-thread, through a queue. Events go out on a PUB socket, numbered in the order in which they are
-published, and the last of them are kept for those who missed some.
-
-The PUB side is an XPUB socket: the same on the wire, but it tells the hub of each new
-subscription. The hub greets it with a heartbeat, so a subscriber knows that its subscription has
-arrived, and with which number the events went on; the same heartbeat, once a second, shows a
-subscriber that it missed the last events.
+Requests come in on a ROUTER socket, which one thread owns, and are handed to one handler; the
+answers come back from any thread, through a queue. Events go out through the
+:class:`~bus.publisher.Publisher`; the thread sends a heartbeat once a second beside them, and
+greets who subscribes.
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
 import threading
 import time
 import uuid
 from collections import deque
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import zmq
 
 from bus import codec, trace
-from bus.answers import Answer, ErrorAnswer, EventsAnswer
+from bus.answers import Answer, ErrorAnswer
+from bus.bell import Bell
 from bus.claim import Claim
 from bus.client import BusClient
 from bus.errors import InternalError, PblmError, Unavailable
-from bus.events import Event, Heartbeat
+from bus.events import Event
 from bus.local import Handler, LocalClient, Reply
 from bus.metrics import Metrics
+from bus.publisher import Publisher
 from bus.requests import GetEvents, Request
 
 __all__ = ["Handler", "Hub", "Reply"]
@@ -70,14 +63,10 @@ class Hub:
         """
         self.epoch = uuid.uuid4().hex
         self._metrics = metrics or Metrics()
-        self._seq = 0
-        self._history: deque[Any] = deque(maxlen=history)
         self._heartbeat = heartbeat
-        self._outbox: deque[tuple[bytes, ...] | Event] = deque()
+        self._outbox: deque[tuple[bytes, ...]] = deque()
         self._metrics.bus_outbox.set_function(lambda: len(self._outbox))
-        self._wake_reader, self._wake_writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        self._wake_lock = threading.Lock()
-        self._released = False
+        self._bell = Bell()
         self._closing = threading.Event()
         self._handler: Handler = _nobody_home
         self._thread: threading.Thread | None = None
@@ -87,10 +76,17 @@ class Hub:
         try:
             self._router = self._bind(zmq.ROUTER, command_endpoint, "PB_COMMAND_ENDPOINT")
             self._router.bind(LOCAL_ENDPOINT)
-            self._events = self._bind(zmq.XPUB, event_endpoint, "PB_EVENT_ENDPOINT")
+            events = self._bind(zmq.XPUB, event_endpoint, "PB_EVENT_ENDPOINT")
         except PblmError:
             self._release()
             raise
+        self._publisher = Publisher(
+            events,
+            epoch=self.epoch,
+            history=history,
+            metrics=self._metrics,
+            when_subscribed=self._bell.ring,
+        )
 
     def _bind(self, kind: int, endpoint: str, setting: str) -> zmq.Socket[bytes]:
         if endpoint.startswith("ipc://"):
@@ -132,19 +128,20 @@ class Hub:
 
     def publish(self, event: Event) -> None:
         """Number ``event`` and send it to all who listen. From any thread."""
-        self._send(event)
+        self._publisher.publish(event)
 
     def close(self) -> None:
         """Send what is still to be sent, close the sockets and end the thread."""
         self._closing.set()
-        self._wake()
+        self._bell.ring()
         if self._thread is not None:
             self._thread.join()
         else:
+            self._publisher.close()
             self._release()
 
     def _release(self) -> None:
-        if self._released:
+        if self._context.closed:
             return
         self._context.destroy(linger=200)
         for endpoint in self._bound:
@@ -152,24 +149,16 @@ class Hub:
                 Path(endpoint.removeprefix("ipc://")).unlink(missing_ok=True)
         for claim in self._claims:
             claim.close()
-        with self._wake_lock:  # a late answer must not write into a file that took the number
-            self._released = True
-            os.close(self._wake_reader)
-            os.close(self._wake_writer)
+        self._bell.close()
 
-    def _send(self, item: tuple[bytes, ...] | Event) -> None:
+    def _send(self, item: tuple[bytes, ...]) -> None:
         self._outbox.append(item)
         if threading.current_thread() is not self._thread:  # else it is sent before it sleeps
-            self._wake()
-
-    def _wake(self) -> None:
-        with self._wake_lock, contextlib.suppress(BlockingIOError):  # full of wake-ups already
-            if not self._released:
-                os.write(self._wake_writer, b"\0")
+            self._bell.ring()
 
     def _run(self) -> None:
         poller = zmq.Poller()
-        for source in (self._router, self._events, self._wake_reader):
+        for source in (self._router, self._publisher.fd, self._bell.fileno()):
             poller.register(source, zmq.POLLIN)
         beat = time.monotonic() + self._heartbeat
         try:
@@ -177,50 +166,29 @@ class Hub:
                 ready = dict(poller.poll(max(0, round((beat - time.monotonic()) * 1000))))
                 self._turn(ready)
                 if time.monotonic() >= beat:
-                    self._publish_now(self._beat())
+                    self._publisher.beat()
                     beat = time.monotonic() + self._heartbeat
             self._flush()
         finally:
+            self._publisher.close()
             self._release()
 
     def _turn(self, ready: dict[object, int]) -> None:
         try:
-            if self._wake_reader in ready:
-                os.read(self._wake_reader, 4096)
+            if self._bell.fileno() in ready:
+                self._bell.rest()
             self._flush()
             if self._router in ready:
                 self._receive()
-            if self._events in ready:
-                self._greet()
+            if self._publisher.greet():
+                self._bell.ring()
             self._flush()
         except Exception:
             log.exception("hub: a turn failed; going on")
 
     def _flush(self) -> None:
         while self._outbox:
-            item = self._outbox.popleft()
-            if isinstance(item, Event):
-                self._publish_now(item)
-            else:
-                self._router.send_multipart(item)
-
-    def _publish_now(self, event: Event) -> None:
-        self._seq += event.numbered
-        stamped = msgspec.structs.replace(event, epoch=self.epoch, seq=self._seq)
-        if event.numbered:
-            self._history.append(stamped)
-        self._events.send_multipart([stamped.topic.encode(), codec.encode(stamped)])
-        self._metrics.events_published.labels(str(event.__struct_config__.tag)).inc()
-
-    def _beat(self) -> Heartbeat:
-        return Heartbeat(at=datetime.now(UTC))
-
-    def _greet(self) -> None:
-        for _ in range(MAX_TURN):
-            if not self._events.poll(0):
-                return
-            if self._events.recv_multipart()[0].startswith(b"\x01"):
-                self._publish_now(self._beat())
+            self._router.send_multipart(self._outbox.popleft())
 
     def _receive(self) -> None:
         for _ in range(MAX_TURN):
@@ -246,7 +214,7 @@ class Hub:
         try:
             if isinstance(request, GetEvents):
                 self._count(request, "ok")
-                reply(self._missed(request))
+                reply(self._publisher.missed(request))
             else:
                 with trace.serving(_request_id(frames)):
                     self._handler(request, reply)
@@ -278,15 +246,6 @@ class Hub:
 
     def _count(self, request: Request, result: str) -> None:
         self._metrics.bus_requests.labels(type(request).__name__, result).inc()
-
-    def _missed(self, request: GetEvents) -> EventsAnswer:
-        oldest = self._history[0].seq if self._history else self._seq + 1
-        complete = request.epoch == self.epoch and oldest - 1 <= request.after <= self._seq
-        skip = request.after - (oldest - 1)
-        events = list(self._history)[skip:] if complete else []
-        if request.epoch == self.epoch:
-            self._metrics.events_dropped.inc(max(0, self._seq - request.after))
-        return EventsAnswer(epoch=self.epoch, head=self._seq, complete=complete, events=events)
 
 
 def _request_id(frames: list[bytes]) -> str:

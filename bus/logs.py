@@ -23,6 +23,16 @@ def configure(form: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
+    _ask_for_nothing_more()
+
+
+def _ask_for_nothing_more() -> None:
+    """Have the caller, the thread and the process not looked up: no line has them.
+
+    (https://docs.python.org/3/howto/logging.html#optimization)
+    """
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
 def fields(**fields: Any) -> dict[str, Any]:

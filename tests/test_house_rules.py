@@ -115,7 +115,8 @@ def test_each_dependency_has_one_home() -> None:
 def test_the_clock_is_asked_and_not_read() -> None:
     """What time it is comes from actors/clock.py, and on the bus from the hub."""
     readings = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today"}
-    others = [file for file in PRODUCT if file not in ("actors/clock.py", "bus/hub.py")]
+    clocks = ("actors/clock.py", "bus/hub.py", "bus/publisher.py")
+    others = [file for file in PRODUCT if file not in clocks]
     assert offenders(others, lambda file: readings & calls(file)) == {}
 
 

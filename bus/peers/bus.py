@@ -15,9 +15,9 @@ import zmq
 
 from bus import codec, trace
 from bus.answers import Answer, ErrorAnswer
+from bus.bell import Bell
 from bus.errors import InternalError, PblmError, Unavailable
 from bus.events import Event
-from bus.peers.bell import Bell
 from bus.peers.feed import KEPT, Feed
 from bus.peers.keys import KeyPair
 from bus.peers.line import MAX_TURN, Line, Patience, missed, read_beyond

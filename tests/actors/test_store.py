@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import tempfile
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.records import Record
-from actors.store import HISTORY, Store
+from actors.store import HISTORY, PRUNED_EACH, Store
 from bus.causes import Cause
 from bus.errors import InstanceIOError
 from bus.instance import Failure
@@ -157,6 +158,23 @@ def test_history_is_pruned(store: Store) -> None:
         store.put(record(run=run), entered=NOW)
     assert [line.run for line in store.history("alice")] == list(range(30, HISTORY + 30))
     assert len(store.history("bob")) == 1
+
+
+def test_history_does_not_grow_on_the_disk(tmp_path: Path) -> None:
+    """Neither in one life of the manager nor in many short ones."""
+    path = tmp_path / "registry.db"
+    for count in (HISTORY + 2 * PRUNED_EACH, *([1] * PRUNED_EACH)):
+        store = Store(path)
+        for run in range(count):
+            store.put(record(run=run), entered=NOW)
+        store.close()
+        assert HISTORY <= lines(path) < HISTORY + PRUNED_EACH
+
+
+def lines(path: Path) -> int:
+    """Return how many lines of history are on the disk."""
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        return int(database.execute("SELECT count(*) FROM history").fetchone()[0])
 
 
 def test_a_forgotten_user_is_unknown(store: Store) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import zmq
@@ -61,6 +62,27 @@ def test_a_new_subscription_is_greeted(bus: Bus, hub: Hub) -> None:
     assert isinstance(event, Heartbeat)
     assert event.epoch == hub.epoch
     assert event.seq == 3
+
+
+def test_who_comes_while_others_publish_is_greeted(bus: Bus) -> None:
+    """Whoever sends may be the one who takes the subscription in; no heartbeat would mend it."""
+    hub = bus.hub(Mind(), heartbeat=3600)
+    done = threading.Event()
+
+    def publish() -> None:
+        while not done.is_set():
+            hub.publish(changed())
+
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(2):
+            pool.submit(publish)
+        try:
+            for _ in range(20):
+                events = bus.socket(zmq.SUB, bus.endpoints.event)
+                events.subscribe(b"hub.")
+                assert isinstance(codec.decode_event(events.recv_multipart()[1]), Heartbeat)
+        finally:
+            done.set()
 
 
 def test_heartbeats_go_on_by_themselves(bus: Bus, script: Script) -> None:
