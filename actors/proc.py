@@ -164,6 +164,30 @@ def activity(pid: int) -> float | None:
     return nanoseconds / 1e9
 
 
+def bytes_moved(pid: int) -> int | None:
+    """Return how many bytes the process has read and written, from and to wherever.
+
+    None when the kernel does not tell (proc(5), /proc/PID/io).
+    """
+    try:
+        lines = Path(f"/proc/{pid}/io").read_text().splitlines()
+        counts = dict(line.split(": ") for line in lines)
+        return int(counts["rchar"]) + int(counts["wchar"])
+    except (OSError, KeyError, ValueError):
+        return None
+
+
+def is_busy(pid: int) -> bool:
+    """Whether a thread of the process runs, waits for a core to run on, or waits for a disk."""
+    with contextlib.suppress(OSError):
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with contextlib.suppress(OSError):  # the thread has ended
+                stat = Path(f"/proc/{pid}/task/{thread}/stat").read_bytes()
+                if stat.rpartition(b")")[2].split()[0] in (b"R", b"D"):
+                    return True
+    return False
+
+
 def number_of(pid: int, file: str) -> int | None:
     """Return the number under which the process has ``file`` open, if it has."""
     folder = f"/proc/{pid}/fd"

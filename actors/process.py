@@ -23,6 +23,7 @@ from actors.diagnosis import spawn_failure
 from actors.logs import files
 from actors.priority import be_ordinary
 from actors.proc import ExitStatus, ProcessIdentity, boot_id, identify
+from actors.progress import Progress
 from bus.errors import InstanceIOError, ProcessError
 
 LAST_OUTPUT = 4096
@@ -338,12 +339,14 @@ def run_program(
     *,
     env: Mapping[str, str] | None,
     timeout: float,
+    stall: float | None = None,
     wanted: Callable[[], bool] = lambda: True,
 ) -> Ended:
     """Run a short program to its end; not in an actor. Without ``env`` it has the manager's.
 
-    Raises :class:`OSError` when it cannot be started, or is killed: after ``timeout`` seconds, or
-    when it is not ``wanted`` any more, as is looked every :data:`LOOK` seconds.
+    Raises :class:`OSError` when it cannot be started, or is killed: after ``timeout`` seconds; when
+    it has got nowhere for ``stall`` seconds, if that is given (:class:`Progress`); or when it is
+    not ``wanted`` any more, as is looked every :data:`LOOK` seconds.
     """
     pipe, quiet = subprocess.PIPE, subprocess.DEVNULL
     with subprocess.Popen(
@@ -356,6 +359,7 @@ def run_program(
         umask=0o077,
     ) as child:
         be_ordinary(child.pid)
+        progress = Progress(child.pid)
         try:
             for _ in range(math.ceil(timeout / LOOK)):
                 with contextlib.suppress(subprocess.TimeoutExpired):
@@ -363,6 +367,8 @@ def run_program(
                     return Ended(code=child.returncode, output=said.decode(errors="replace"))
                 if not wanted():
                     raise InterruptedError(f"{argv[0]} is not wanted any more")
+                if stall is not None and progress.is_stalled(math.ceil(stall / LOOK)):
+                    raise TimeoutError(f"{argv[0]} has got nowhere for {stall:g} s")
         finally:
             child.kill()
     raise TimeoutError(f"{argv[0]} did not end within {timeout:g} s")

@@ -26,6 +26,11 @@ NO_AMBIENT_KEYS = {
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 """Its keys are those that it is told; it looks for none in the user's directory or elsewhere."""
+LONGEST = 86_400.0
+"""Seconds that a command of it may take, a restore for example, as long as it gets on."""
+STALL = 300.0
+"""Seconds after which one that gets nowhere is given up: a bucket may take a connection, and then
+say nothing. Long enough for a network that is away for some minutes, and comes back."""
 FAILED = 1
 """Its exit status when it has come to an end by itself, and says why."""
 DAMAGED = (
@@ -42,12 +47,10 @@ NOT_DECODED = re.compile("reading ltx file|reopen ltx file|write page [0-9]+: |c
 """What it says so, too, when the files cannot be read, or this host's disk cannot be written."""
 
 
-def run(
-    command: tuple[str, ...], home: Path, *, timeout: float, wanted: Callable[[], bool]
-) -> Ended:
+def run(command: tuple[str, ...], home: Path, *, wanted: Callable[[], bool]) -> Ended:
     """Run a command of it to its end; see :func:`run_program`. It knows no keys but its own."""
     environment = {"PATH": "", "HOME": str(home), **NO_AMBIENT_KEYS}
-    return run_program(command, env=environment, timeout=timeout, wanted=wanted)
+    return run_program(command, env=environment, timeout=LONGEST, stall=STALL, wanted=wanted)
 
 
 def last_words(ended: Ended) -> str:

@@ -28,9 +28,6 @@ from bus.settings.replication import S3
 if TYPE_CHECKING:
     from actors.replication.place import Place
 
-COPY = 3600.0
-"""Seconds that Litestream may take to copy a database that nobody serves."""
-
 
 class Replicas:
     """Makes a PocketBase the child of a Litestream that copies its database."""
@@ -125,11 +122,9 @@ class Replicas:
         command = litestream.once(self._settings, state.config)
         try:
             litestream.write_secret(state.config, content)
-            ended = litestream.run(
-                command, state.folder, timeout=COPY, wanted=lambda: not self._closed
-            )
+            ended = litestream.run(command, state.folder, wanted=lambda: not self._closed)
         except OSError as error:
-            raise BackupError(f"Litestream cannot be run: {error}") from error
+            raise BackupError(f"Litestream was not run to its end: {error}") from error
         if ended.code != 0:
             said = litestream.last_words(ended)
             raise BackupError(f"The database of {record.user_id} cannot be copied: {said}")

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 Wanted = Callable[[], bool]
 """Whether somebody still waits for it."""
-TIMEOUT = 3600.0
-"""How long Litestream may take to put a database together, in seconds."""
 ATTRIBUTES = ".attrs"
 """PocketBase keeps what it knows of a file beside it, in one of this name."""
 NOTHING_YET = ("transaction not available", "no matching backup", "timestamp does not exist")
@@ -77,9 +75,9 @@ class Rewind:
         options = ("-no-expand-env", "-config", str(config), *moment, "-integrity-check", check)
         command = (self._settings.litestream_path, "restore", *options, str(database))
         try:
-            ended = litestream.run(command, target, timeout=TIMEOUT, wanted=wanted)
+            ended = litestream.run(command, target, wanted=wanted)
         except OSError as error:
-            raise BackupError(f"Litestream cannot be run: {error}") from error
+            raise BackupError(f"Litestream was not run to its end: {error}") from error
         finally:
             config.unlink(missing_ok=True)
         if ended.code == 0 and database.exists():

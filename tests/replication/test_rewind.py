@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sqlite3
 import tempfile
 from collections.abc import Iterator
@@ -13,9 +14,12 @@ import pytest
 import requests
 
 from actors.clock import utc_now
-from actors.layout import directory_name
+from actors.layout import Layout, directory_name
+from actors.replication import litestream
 from actors.replication.place import Place
 from actors.replication.rewind import Rewind
+from bus.errors import BackupError
+from bus.settings import Settings
 from tests.backups.calls import Backups
 from tests.backups.plain import DOCUMENTS
 from tests.house.caller import Json
@@ -180,3 +184,25 @@ def test_where_nothing_is_replicated_there_is_no_way_back(tmp_path: Path) -> Non
         assert Backups(manager, "ann").refused("POST", "backups", json=asked) == "conflict"
         answer = manager.api.call("GET", "/api/users/ann/replica")
         assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+
+
+def test_a_bucket_that_takes_the_connection_and_says_nothing_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It took an hour; what it may hold is not known then."""
+    monkeypatch.setattr(litestream, "STALL", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings = Settings(
+            user_dbs_path=tmp_path,
+            replica_url="s3://users/of/mine",
+            replica_endpoint=f"http://127.0.0.1:{silent.getsockname()[1]}",
+            replica_access_key_id="key",
+            replica_secret_access_key="secret",
+        )
+        layout = Layout(root=tmp_path, control=tmp_path / ".pblm")
+        place = Place(settings)
+        (draft := tmp_path / "draft").mkdir()
+        with pytest.raises(BackupError, match="got nowhere"):
+            Rewind(settings, layout, place).put_together("alice/e1", None, draft)
+        place.close()
+    assert list(draft.iterdir()) == []
