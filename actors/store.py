@@ -383,7 +383,7 @@ def _migrate(database: sqlite3.Connection, path: Path) -> None:
         )
     if database.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
         raise sqlite3.DatabaseError("damaged pages")
-    for number, script in enumerate(MIGRATIONS[version:], version + 1):
-        database.executescript(f"BEGIN; {script} PRAGMA user_version = {number}; COMMIT;")
+    if pending := "".join(MIGRATIONS[version:]):
+        database.executescript(f"BEGIN; {pending} PRAGMA user_version = {len(MIGRATIONS)}; COMMIT;")
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = NORMAL")

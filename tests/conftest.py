@@ -30,12 +30,8 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     if config.option.basetemp is None:
         config.option.basetemp = tempfile.mkdtemp(prefix="pblm-tests-")
-    # Where nothing may be kept beside the sources, every process would compile everything. It is
-    # kept with what pytest keeps for the next run, in which a worker begins in a third of the time.
-    if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
-        cache: pytest.Cache | None = getattr(config, "cache", None)
-        ours = Path(config.option.basetemp, "bytecode")
-        os.environ["PYTHONPYCACHEPREFIX"] = str(ours if cache is None else cache.mkdir("bytecode"))
+    # Else all that is started here compiles everything anew, each for itself.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def pytest_xdist_auto_num_workers() -> int:
