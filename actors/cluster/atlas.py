@@ -10,6 +10,7 @@ is kept counts for nothing then, and a watch would be silent until they have cau
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
 
@@ -68,8 +69,9 @@ class Atlas:
         """From there on it is watched."""
         self._heard = 0
         """The latest revision that anybody here was told of."""
-        self.put_back = False
-        """Whether etcd was put back to a copy, since this manager began."""
+        self.doubt: float = 0
+        """What is told of who was claimed under that incarnation, or before, may be of a copy that
+        etcd was put back to: whoever claims them looks elsewhere, too."""
         self._stale = threading.Event()
         """Everything is to be read again."""
         self._stale.set()
@@ -152,6 +154,15 @@ class Atlas:
                 return False
             return self._now() - self._missed.setdefault(host, self._now()) > self._grace
 
+    def suspect(self) -> None:
+        """Etcd was put back, as its places show: whoever comes is to know."""
+        self.doubt = math.inf
+        self._stale.set()
+
+    def is_doubtful(self, place: Place) -> bool:
+        """Whether somebody may have had the user since, though the place does not tell."""
+        return place.incarnation <= self.doubt
+
     def incarnation(self, host: str) -> int | None:
         """The membership that the host has; None: it is not there."""
         seen = self._hosts.get(host)
@@ -188,7 +199,7 @@ class Atlas:
         """Etcd was put back to a copy, and is at that revision: what was heard is of no use."""
         log.error("etcd was put back to a copy: it is at revision %d now", revision)
         with self._lock:
-            self._heard, self.put_back = revision, True
+            self._heard, self.doubt = revision, math.inf
         self._undone()
 
     def learn_hosts(self, present: Presence) -> None:
@@ -230,6 +241,8 @@ class Atlas:
     def _load(self, began: float) -> float:
         try:
             self.know(self._coordination.view())
+            if self.doubt == math.inf:  # from now on it is known which memberships came after
+                self.doubt = self._coordination.doubt(self.host)
         except BaseException:
             self._stale.set()
             raise
@@ -257,6 +270,7 @@ class Atlas:
                 self._hashed.add(user)
             self._places = {**view.places, **newer}
             self._revision = view.revision
+            self.doubt = max(self.doubt, view.doubted)
             self._heard = max(self._heard, view.revision)
         self._mind(view.hosts.get(self.host), view.revision)
         self._loaded.set()

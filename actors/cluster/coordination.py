@@ -64,6 +64,8 @@ class View(Presence, frozen=True):
     """Everything, at one moment."""
 
     places: Mapping[str, SeenPlace]
+    doubted: int = 0
+    """The revision of the last :meth:`Coordination.doubt`; 0: there was none."""
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,6 +148,12 @@ class Coordination(Protocol):
 
     def hosts(self) -> Presence:
         """Who is there, as it is."""
+
+    def doubt(self, host: str) -> int:
+        """Have whoever comes know that the engine was put back to a copy, as ``host`` has noticed.
+
+        Returns at which revision that was noted.
+        """
 
     def watch(self, revision: int, changed: Callable[[Change], None], silence: float) -> None:
         """Call ``changed`` with each change after ``revision``, in their order.

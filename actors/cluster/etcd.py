@@ -5,6 +5,7 @@
     /pblm/<cluster>/hosts/<host>   with the host's lease; its create_revision: the incarnation
     /pblm/<cluster>/users/<user>   without a lease
     /pblm/<cluster>:kept/<user>    what goes with the user: nobody watches it, or reads all of it
+    /pblm/<cluster>:doubt          its mod_revision: when it was noticed that etcd was put back
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ class Etcd:
     def __init__(self, settings: Settings) -> None:
         self._gateway = Gateway(settings)
         self._prefix = f"/pblm/{settings.cluster_name}/"
+        self._doubt = f"/pblm/{settings.cluster_name}:doubt"
         self._step = settings.cluster_ttl / 10
         """How long one member may take for half a renewal: all of three are tried in time."""
 
@@ -132,7 +134,14 @@ class Etcd:
             if len(page) < PAGE:
                 break
             since = page[-1].name + "\0"
-        return View(revision, present.hosts, places)
+        doubt = self._get(self._doubt)
+        doubted = 0 if doubt is None else doubt.mod_revision
+        return View(revision, present.hosts, places, doubted)
+
+    def doubt(self, host: str) -> int:
+        """See :class:`Coordination`."""
+        put = {"key": encoded(self._doubt), "value": encoded(host)}
+        return self._call("kv/put", put, Committed).header.revision
 
     def read(self, user_id: str) -> SeenPlace | None:
         """See :class:`Coordination`."""

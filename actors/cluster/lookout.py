@@ -60,7 +60,8 @@ class Lookout:
         self._now = now
         self._lock = threading.Lock()
         self._silent_until = 0.0
-        self._waiting: dict[str, float] = {}
+        self._waiting: dict[str, tuple[int, float]] = {}
+        """Since when it is waited for whoever has somebody in an epoch."""
 
     def caught_up(self, user_id: str, place: Place, told: int, *, sure: bool) -> Place:
         """Return the place of somebody who is to be claimed, as it would be without the copy.
@@ -69,11 +70,13 @@ class Lookout:
         none. Not ``sure``: who has the newest data here goes on where the replica is silent. Raises
         :class:`Unavailable`: it is silent, or another host has newer data than the replica.
         """
-        sure = sure or told > place.epoch or self._atlas.put_back
+        sure = sure or told > place.epoch or self._atlas.is_doubtful(place)
         last = self._last(user_id, place.created_at, sure=sure)
         if max(last, told) <= place.epoch:
             self._waiting.pop(user_id, None)
             return place
+        if not self._atlas.is_doubtful(place):
+            self._atlas.suspect()
         if last > told:
             self._wait(user_id, last)
         why = "%s: etcd, which was put back to a copy, knows epoch %d; the last was %d"
@@ -148,7 +151,11 @@ class Lookout:
 
     def _wait(self, user_id: str, last: int) -> None:
         now = self._now()
-        if now < self._waiting.setdefault(user_id, now) + WAIT:
+        awaited, since = self._waiting.get(user_id, (last, now))
+        if awaited != last:  # etcd was put back once more
+            since = now
+        self._waiting[user_id] = last, since
+        if now < since + WAIT:
             raise Unavailable(
                 f"etcd was put back to a copy: the host that had {user_id} since, up to epoch"
                 f" {last}, may come back with it",

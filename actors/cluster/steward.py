@@ -330,7 +330,7 @@ class Steward:
             target = place.target
             return target in (None, member.host) or self._atlas.is_lost(target)
         if place.deleted_at is not None:
-            due = self._is_due(place.deleted_at) and not self._atlas.put_back
+            due = self._is_due(place.deleted_at) and not self._atlas.is_doubtful(place)
             return due and self._atlas.is_lost(place.host)
         if place.state is State.STOPPED or not place.wanted:
             return False

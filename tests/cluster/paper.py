@@ -55,6 +55,7 @@ class Paper:
         self.away = False
         """It does not answer."""
         self.revision = ME.incarnation
+        self.doubted = 0
         self._lock = threading.Lock()
 
     def come(self, member: Membership) -> None:
@@ -131,7 +132,13 @@ class Paper:
         return True
 
     def view(self) -> View:
-        return View(self.revision, dict(self.present), dict(self.places))
+        return View(self.revision, dict(self.present), dict(self.places), self.doubted)
+
+    def doubt(self, host: str) -> int:
+        self._answer()
+        self.revision += 1
+        self.doubted = self.revision
+        return self.doubted
 
     def hosts(self) -> Presence:
         self._answer()

@@ -141,6 +141,17 @@ def test_all_places_are_seen(agreed: Etcd, monkeypatch: pytest.MonkeyPatch) -> N
     assert set(agreed.view().places) == users
 
 
+def test_that_it_was_put_back_is_kept(agreed: Etcd) -> None:
+    """Whoever reads everything finds when that was noticed; nobody hears of a change by it."""
+    assert agreed.view().doubted == 0
+    for host in ("h1", "h2"):
+        noted = agreed.doubt(host)
+        assert agreed.view().doubted == noted
+    assert agreed.view().hosts == {}
+    assert agreed.view().places == {}
+    assert joined(agreed).incarnation > noted
+
+
 def test_what_a_newer_release_writes_blinds_nobody(agreed: Etcd) -> None:
     """A state, a place and a host that are not understood are left alone; all else is seen."""
     member = joined(agreed)

@@ -138,7 +138,7 @@ def test_who_was_deleted_by_a_copy_of_etcd_is_not_taken_to_be_purged(bench: Benc
     bench.paper.change("bob", deleted_at=bench.house.clock.now(), wanted=False)
     bench.desk.lose(LOST.host)
     bench.house.clock.advance(60)
-    bench.atlas.put_back = True
+    bench.atlas.doubt = LOST.incarnation
     bench.step()
     with bench.jobs.alone("bob"):
         assert bench.place("bob").host == LOST.host

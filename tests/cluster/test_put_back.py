@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -71,6 +72,8 @@ def test_who_has_newer_data_than_etcd_knows_goes_on_with_them(desk: Desk, owner:
     (order,) = desk.hands.taken
     assert (order.epoch, order.draft, desk.hands.gone) == (8, None, [])
     assert there(desk) == ("h1", 8, 7, 7)
+    desk.atlas._load(0.0)
+    assert desk.paper.doubted == desk.atlas.doubt, "whoever begins later knows"
 
 
 def test_nobody_is_robbed_whose_owner_by_the_copy_has_claimed_it_anew(desk: Desk) -> None:
@@ -105,6 +108,11 @@ def test_who_has_older_data_than_the_replica_waits_and_takes_those(
     assert desk.claims.acquire("alice", desk.hands)
     assert there(desk) == ("h1", 7, 6, 6)
     assert desk.hands.gone == ([] if own is None else ["alice"])
+
+    copied(desk, FORMER)  # once more
+    written(desk, 8)
+    with pytest.raises(Unavailable, match="up to epoch 8"):
+        desk.claims.acquire("alice", desk.hands)
 
 
 def test_the_last_of_several_who_have_had_it_since_wins(desk: Desk) -> None:
@@ -184,12 +192,12 @@ def test_whose_data_are_here_does_not_wait_for_the_replica(
     kept(desk, epoch=COPY)
     assert claimed()
     assert claimed()
-    desk.atlas.put_back = True
+    desk.atlas.doubt = FORMER.incarnation
     with pytest.raises(Unavailable, match=r"no route|does not answer"):
         claimed()
     assert replica.asked == asked
     replica.at += SILENCE
-    desk.atlas.put_back = False
+    desk.atlas.doubt = 0
     assert claimed()
     assert replica.asked == asked + 1
 
@@ -209,7 +217,7 @@ def test_what_was_heard_before_counts_for_nothing(since: int) -> None:
     """Whether the revisions have fallen as far as anybody sees, or have caught up by then."""
     paper, undone = Copied(), []
     atlas = Atlas("h1", paper, grace=GRACE)
-    atlas.mind(lambda revision: None, lambda: undone.append(atlas.put_back))
+    atlas.mind(lambda revision: None, lambda: undone.append(atlas.doubt == math.inf))
     alice = paper.put("alice", place(ME))
     atlas.know(paper.view())
     copy = paper.copy()
@@ -225,6 +233,27 @@ def test_what_was_heard_before_counts_for_nothing(since: int) -> None:
     atlas.look()
     atlas.know(paper.view())
     assert undone == [True], "it is told once"
+
+
+def test_whoever_begins_later_knows_that_etcd_was_put_back() -> None:
+    """And which claims came after it was noticed: nothing is doubtful about these."""
+    paper = Copied()
+    atlas = Atlas("h1", paper, grace=GRACE)
+    paper.put("alice", place(ME))
+    copy = paper.copy()
+    paper.put("alice", place(OTHER, epoch=2))
+    atlas.know(paper.view())
+    paper.restore(copy)
+    atlas.look()
+    assert atlas.is_doubtful(place(msgspec.structs.replace(ME, incarnation=10**9)))
+    atlas._load(0.0)
+
+    later = Atlas("h2", paper, grace=GRACE)
+    later.know(paper.view())
+    since = msgspec.structs.replace(ME, incarnation=paper.revision + 1)
+    for known in (atlas, later):
+        assert known.is_doubtful(place(ME))
+        assert not known.is_doubtful(place(since, epoch=2))
 
 
 def test_what_was_answered_late_is_no_sign() -> None:
