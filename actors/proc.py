@@ -6,7 +6,7 @@ import contextlib
 import functools
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -128,11 +128,16 @@ def leader(pid: int) -> int:
     return int(stat.rpartition(b")")[2].split()[3]) or pid
 
 
-def serving(root: Path) -> Iterator[tuple[str, ProcessIdentity]]:
-    """Find every PocketBase that serves a directory under ``root``: directory and identity."""
+def serving(
+    root: Path, but: Callable[[int], bool] = lambda pid: False
+) -> Iterator[tuple[str, ProcessIdentity]]:
+    """Find every PocketBase that serves a directory under ``root``: directory and identity.
+
+    But for the pids that need no look.
+    """
     prefix = f"{root}{os.sep}"
     for entry in os.listdir("/proc"):
-        if entry.isdigit():
+        if entry.isdigit() and not but(int(entry)):
             directory = served_directory(int(entry))
             if directory is not None and directory.startswith(prefix):
                 identity = identify(int(entry))

@@ -27,12 +27,12 @@ class Strays:
         self._found: dict[str, ProcessIdentity] = {}
 
     def scan(self, explained: Set[ProcessIdentity | None] = frozenset()) -> None:
-        """Look at all processes. Takes some milliseconds per hundred of them.
+        """Look at all processes but ours. Takes some milliseconds per hundred of them.
 
         Those ``explained`` by the registry are about to be adopted.
         """
         found = {}
-        for directory, identity in proc.serving(self._root):
+        for directory, identity in proc.serving(self._root, but=self._is_managed):
             head = proc.identify(proc.leader(identity.pid))  # it may serve as the child of ours
             if not self._is_ours(identity) and explained.isdisjoint({identity, head}):
                 found[directory] = identity

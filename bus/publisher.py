@@ -28,7 +28,7 @@ from bus.requests import GetEvents
 
 MOST_GREETINGS = 100
 """Subscriptions that are greeted before others have their turn at the socket."""
-_SUBSCRIBED = b"\x01"
+_SUBSCRIBED, _NOT_ANY_MORE = b"\x01", b"\x00"
 
 
 class Publisher:
@@ -50,15 +50,20 @@ class Publisher:
         self._when_subscribed = when_subscribed
         self._lock = threading.Lock()
         self._history: deque[Any] = deque(maxlen=history)
+        self._topics: set[bytes] = set()
+        """What is subscribed to: the beginnings of topics, as ZeroMQ takes them."""
         self._seq = 0
         self._closed = False
         self.fd = socket.fileno()
         """Becomes readable when somebody may have subscribed, and says so once only."""
 
     def publish(self, event: Event) -> None:
-        """Number the event and send it to all who listen. Waits for nobody."""
+        """Number the event and send it to all who listen. Waits for nobody.
+
+        One without a number, which nobody can miss, is not even made unless somebody listens.
+        """
         with self._lock:
-            if self._closed:
+            if self._closed or not (event.numbered or self._is_wanted(event.topic.encode())):
                 return
             self._send(event)
             subscribed = self._is_readable()
@@ -75,8 +80,7 @@ class Publisher:
             for _ in range(MOST_GREETINGS):
                 if self._closed or not self._is_readable():
                     return False
-                if self._socket.recv_multipart()[0].startswith(_SUBSCRIBED):
-                    self._send(Heartbeat(at=datetime.now(UTC)))
+                self._heed(self._socket.recv_multipart()[0])
         return True
 
     def missed(self, request: GetEvents) -> EventsAnswer:
@@ -94,6 +98,18 @@ class Publisher:
         """Let nothing out any more; the socket ends with its context."""
         with self._lock:
             self._closed = True
+
+    def _heed(self, said: bytes) -> None:
+        """Take note of a subscription, or that nobody has it any more (zmq_socket(3), XPUB)."""
+        what, topic = said[:1], said[1:]
+        if what == _SUBSCRIBED:
+            self._topics.add(topic)
+            self._send(Heartbeat(at=datetime.now(UTC)))
+        elif what == _NOT_ANY_MORE:
+            self._topics.discard(topic)
+
+    def _is_wanted(self, topic: bytes) -> bool:
+        return any(topic.startswith(each) for each in self._topics)
 
     def _is_readable(self) -> bool:
         return bool(int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import statistics
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -142,7 +141,7 @@ def _use(entry: Entry, asleep: float) -> DoorUse:
     wakes, counted = sorted(entry.wakes or ()), entry.counted
     use = DoorUse(
         wakes=entry.woken,
-        wake_p50=statistics.median(wakes) if wakes else None,
+        wake_p50=wakes[(50 * len(wakes) - 1) // 100] if wakes else None,
         wake_p99=wakes[(99 * len(wakes) - 1) // 100] if wakes else None,
         asleep_seconds=round(asleep, 1),
     )

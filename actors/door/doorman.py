@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pykka
 
 from actors.capability import Capability, end
 from actors.door.book import DoorBook
-from actors.door.engines import make_engine
-from actors.door.porter import PorterDoor
 from actors.door.saving import memory_saved, read_door
 from actors.facts import Asked, Reply
 from actors.services import Services
@@ -27,6 +26,9 @@ from bus.requests import (
     WakeInstance,
 )
 from bus.states import Status
+
+if TYPE_CHECKING:
+    from actors.door.porter import PorterDoor
 
 log = logging.getLogger(__name__)
 
@@ -91,14 +93,22 @@ class Doorman(pykka.ThreadingActor):
         return directory.labelled(label) if user_id is None and directory else user_id
 
 
+def _make_door(services: Services, book: DoorBook) -> PorterDoor | None:
+    if services.settings.door == "none":
+        return None
+    from actors.door.engines import make_engine  # who has no door loads nothing of it
+    from actors.door.porter import PorterDoor
+
+    return PorterDoor(services, make_engine(services.settings, services.layout), book)
+
+
 def make_doorman(services: Services) -> Capability:
     """Return the capability of waking whom a caller at the door means; with it comes the door.
 
     Raises :class:`SettingsError` when there is to be one and cannot.
     """
-    engine = make_engine(services.settings, services.layout)
     book = DoorBook(services.metrics, services.clock.now)
-    door = None if engine is None else PorterDoor(services, engine, book)
+    door = _make_door(services, book)
     services.routes.serve(door)
     doorman = Doorman.start(services, book)
     services.metrics.read_door(

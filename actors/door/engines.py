@@ -120,15 +120,9 @@ def _own_ports(settings: Settings) -> dict[str, Ports] | None:
     return {settings.cluster_address.strip("[]"): Ports(settings.base_port, last)}
 
 
-def make_engine(settings: Settings, layout: Layout) -> Engine | None:
+def make_engine(settings: Settings, layout: Layout) -> Engine:
     """Return the door that the settings ask for; raise :class:`SettingsError` when it cannot be."""
-    match settings.door:
-        case "haproxy":
-            return Haproxy(settings, layout)
-        case "builtin":
-            return Builtin(settings, layout)
-        case _:
-            return None
+    return (Builtin if settings.door == "builtin" else Haproxy)(settings, layout)
 
 
 def find_haproxy(path: str | None) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
-
 from actors.door.book import DoorBook
 from actors.services import Services
 from bus.metrics import DoorReading
@@ -19,7 +17,7 @@ def memory_saved(services: Services, asleep: int) -> int | None:
         services.usage.latest(each.user_id) for each in services.store.records(Status.RUNNING)
     )
     sizes = [usage.memory_bytes for usage in usages if usage and usage.memory_bytes]
-    return round(asleep * statistics.mean(sizes)) if sizes else None
+    return round(asleep * sum(sizes) / len(sizes)) if sizes else None
 
 
 def read_door(services: Services, book: DoorBook) -> DoorReading:

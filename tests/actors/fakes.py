@@ -132,8 +132,10 @@ class FakeProcesses(Processes):
         """As :func:`actors.proc.served_directory` has it."""
         return next((found.directory for found in self.living() if found.pid == pid), None)
 
-    def serving(self, root: Path) -> Iterator[tuple[str, ProcessIdentity]]:
-        """As :func:`actors.proc.serving` has it."""
+    def serving(
+        self, root: Path, but: Callable[[int], bool] = lambda pid: False
+    ) -> Iterator[tuple[str, ProcessIdentity]]:
+        """As :func:`actors.proc.serving` has it; nothing here is ours."""
         return ((process.directory, process.identity) for process in self.living())
 
     def identify(self, pid: int, *, corpse: bool = False) -> ProcessIdentity | None:

@@ -13,6 +13,7 @@ import zmq
 
 from bus.client import BusClient
 from bus.hub import Handler, Hub
+from bus.metrics import Metrics
 from bus.subscriber import Subscriber
 from tests.bus.parts import NEVER, PATIENCE, Endpoints, Script, Wire
 
@@ -45,11 +46,16 @@ class Bus:
         history: int = 10_000,
         heartbeat: float = NEVER,
         endpoints: Endpoints | None = None,
+        metrics: Metrics | None = None,
     ) -> Hub:
         """Open a hub and start it."""
         command, event = endpoints or self.endpoints
         hub = Hub(
-            command_endpoint=command, event_endpoint=event, history=history, heartbeat=heartbeat
+            command_endpoint=command,
+            event_endpoint=event,
+            history=history,
+            heartbeat=heartbeat,
+            metrics=metrics,
         )
         self._stack.callback(hub.close)
         hub.start(handler)

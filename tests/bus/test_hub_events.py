@@ -13,6 +13,7 @@ from bus.answers import EventsAnswer, HealthAnswer
 from bus.client import BusClient
 from bus.events import Heartbeat, StatusChanged, UsageSampled
 from bus.hub import MAX_MESSAGE, Hub
+from bus.metrics import Metrics
 from bus.requests import GetEvents, GetHealth
 from tests.bus.conftest import Bus
 from tests.bus.parts import Mind, Script, changed, sampled
@@ -83,6 +84,32 @@ def test_who_comes_while_others_publish_is_greeted(bus: Bus) -> None:
                 assert isinstance(codec.decode_event(events.recv_multipart()[1]), Heartbeat)
         finally:
             done.set()
+
+
+def test_what_nobody_wants_is_not_sent(bus: Bus) -> None:
+    """Of what has no number, and only of that."""
+    metrics = Metrics()
+    hub = bus.hub(Mind(), metrics=metrics)
+    sent = metrics.events_published.labels("usage_sampled")
+    events = bus.socket(zmq.SUB, bus.endpoints.event)
+    hub.publish(sampled("alice"))
+    assert sent.value == 0
+    events.subscribe(b"usage.alice.")
+    events.subscribe(b"hub.")
+    events.recv_multipart()  # both have arrived
+    for user in ("bob", "alice"):
+        hub.publish(sampled(user))
+    assert sent.value == 1
+    while events.recv_multipart()[0] != sampled("alice").topic.encode():
+        continue
+    hub.publish(changed("alice"))
+    assert metrics.events_published.labels("status_changed").value == 1
+    events.unsubscribe(b"usage.alice.")
+    events.subscribe(b"hub.heart")
+    while codec.decode_event(events.recv_multipart()[1]).seq != 1:
+        continue  # a greeting from before that: it has not arrived yet
+    hub.publish(sampled("alice"))
+    assert sent.value == 1
 
 
 def test_heartbeats_go_on_by_themselves(bus: Bus, script: Script) -> None:

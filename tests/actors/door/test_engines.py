@@ -66,7 +66,6 @@ def alone(root: Path, **settings: str) -> Iterator[Alone]:
     layout = Layout(root=known.user_dbs_path, control=known.control_path)
     layout.prepare()
     engine = make_engine(known, layout)
-    assert engine is not None
     asked = socket.socket(socket.AF_UNIX)
     asked.bind(str(known.door_path / WAKE_SOCKET))
     (known.door_path / WAKE_SOCKET).chmod(0o666)  # the door is somebody else when we are root
