@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from typing import Protocol
 
 from actors.doctor import Finding, Level, examine
+from actors.heap import share_heap
 from actors.priority import go_first
 from actors.system import ActorSystem
 from api.app import create_app
@@ -130,6 +131,7 @@ def serve(settings: Settings) -> int:
     os.umask(0o077)
     if not go_first(settings.niceness):
         log.debug("PB_NICENESS=%d is not for this process to choose", settings.niceness)
+    share_heap()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     signals: queue.SimpleQueue[int] = queue.SimpleQueue()
