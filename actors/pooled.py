@@ -67,6 +67,12 @@ class _Inbox:
             self._awake = False
         raise _NothingToReadError
 
+    def rest(self) -> bool:
+        """Whether it is empty; whoever puts something into it from then on wakes the actor."""
+        with self._lock:
+            self._awake = bool(self._envelopes)
+            return not self._awake
+
     def empty(self) -> bool:
         return not self._envelopes
 
@@ -94,9 +100,13 @@ class PooledActor(pykka.ThreadingActor):
         self._turn()
 
     def _turn(self) -> None:
-        """Read what there is. Pykka's own loop does it, and it ends when the inbox is empty."""
-        try:
+        """Read what there is. Pykka's own loop does it, and it ends when the inbox is empty.
+
+        One that has ended refuses it, and what comes late, too, from somebody who saw it alive
+        just before: who asked so waited for ever.
+        """
+        with contextlib.suppress(_NothingToReadError):
             self._actor_loop_running()
-        except _NothingToReadError:
-            return
-        self._actor_loop_teardown()
+            self._actor_loop_teardown()
+            while not self.actor_inbox.rest():
+                self._actor_loop_teardown()

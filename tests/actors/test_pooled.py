@@ -164,3 +164,15 @@ def test_without_threads_nothing_is_read(gate: threading.Event) -> None:
     actor.tell("late")
     assert read.empty()
     pykka.ActorRegistry.unregister(actor)
+
+
+def test_who_asks_an_actor_that_ends_just_then_is_refused(
+    turns: Turns, gate: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was seen alive, and has read the last of its inbox by the time that this comes."""
+    reader = Reader.start(turns, SimpleQueue(), gate)
+    reader.stop()
+    monkeypatch.setattr(reader, "is_alive", lambda: True)
+    for message in ("hello", "again"):
+        with pytest.raises(pykka.ActorDeadError):
+            reader.ask(message, timeout=PATIENCE)
