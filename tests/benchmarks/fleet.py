@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from tests.benchmarks.bare import Bare
 from tests.benchmarks.manager import Manager
 from tests.benchmarks.plan import Plan
-from tests.benchmarks.table import Row
+from tests.benchmarks.table import Row, at_least
 
 LEAST_SHARE = 0.9
 
@@ -29,8 +29,8 @@ def measure(plan: Plan) -> list[Row]:
                 ours.append(count / manager.init_all(users))
                 manager.stop_all(users)
     return [
-        _row(f"{count} new users at once", new, bare_new),
-        _row(f"{count} stopped users at once", known, bare_known),
+        at_least(f"{count} new users at once", LEAST_SHARE, new, bare_new),
+        at_least(f"{count} stopped users at once", LEAST_SHARE, known, bare_known),
     ]
 
 
@@ -40,15 +40,3 @@ def start_bare(bare: Bare, users: list[str], parallel: int) -> float:
     with ThreadPoolExecutor(parallel) as pool:
         list(pool.map(bare.start, users, range(len(users))))
     return time.perf_counter() - began
-
-
-def _row(what: str, ours: list[float], bare: list[float]) -> Row:
-    row = Row(what=what, unit="starts/s", ours=ours, bare=bare)
-    return Row(
-        what=what,
-        unit=row.unit,
-        ours=ours,
-        bare=bare,
-        target=f">= {LEAST_SHARE:g}x",
-        met=row.ratio >= LEAST_SHARE,
-    )

@@ -66,6 +66,19 @@ def at_most(what: str, limit: float, ours: list[float], bare: list[float]) -> Ro
     )
 
 
+def at_least(what: str, share: float, ours: list[float], bare: list[float]) -> Row:
+    """A row of rates whose median must be that share of the bare one."""
+    row = Row(what=what, unit="starts/s", ours=ours, bare=bare)
+    return Row(
+        what=what,
+        unit=row.unit,
+        ours=ours,
+        bare=bare,
+        target=f">= {share:g}x",
+        met=row.ratio >= share,
+    )
+
+
 def within(what: str, limit: float, ours: list[float], bare: list[float]) -> Row:
     """A row of times in seconds whose median must be under ``limit`` milliseconds."""
     met = statistics.median(_ms(ours)) < limit
