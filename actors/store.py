@@ -289,6 +289,7 @@ class Store:
 
     def _drop(self, user_id: str) -> None:
         old = self._records.pop(user_id, None)
+        self._unpruned.pop(user_id, None)
         if old is not None:
             self._counts[old.status] -= 1
             self._user_ids.remove(user_id)

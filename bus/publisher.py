@@ -115,9 +115,11 @@ class Publisher:
         return bool(int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN)
 
     def _send(self, event: Event) -> None:
-        self._seq += event.numbered
-        stamped = msgspec.structs.replace(event, epoch=self._epoch, seq=self._seq)
+        seq = self._seq + event.numbered
+        stamped = msgspec.structs.replace(event, epoch=self._epoch, seq=seq)
+        frames = [stamped.topic.encode(), codec.encode(stamped)]  # what cannot be is not counted
+        self._seq = seq
         if event.numbered:
             self._history.append(stamped)
-        self._socket.send_multipart([stamped.topic.encode(), codec.encode(stamped)])
+        self._socket.send_multipart(frames)
         self._metrics.events_published.labels(str(event.__struct_config__.tag)).inc()

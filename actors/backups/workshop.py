@@ -169,7 +169,7 @@ class Workshop:
         replicas = self._services.replicas
         assert replicas is not None
         try:
-            replicas.take_out(user_id, at, past)
+            replicas.take_out(user_id, at, past, self._wanted)
             yield past
         finally:
             shutil.rmtree(past, ignore_errors=True)

@@ -19,7 +19,7 @@ from actors.process import LaunchSpec, program_version
 from actors.records import Record
 from actors.replication import litestream
 from actors.replication.generation import Generation, LocalState, inode
-from actors.replication.rewind import Rewind
+from actors.replication.rewind import Rewind, Wanted
 from bus.causes import Cause
 from bus.errors import BackupError, InstanceIOError, SettingsError
 from bus.settings import Settings
@@ -144,13 +144,13 @@ class Replicas:
             return False
         return generation.inode != found
 
-    def take_out(self, user_id: str, at: datetime, target: Path) -> None:
+    def take_out(self, user_id: str, at: datetime, target: Path, wanted: Wanted) -> None:
         """Have in ``target``, a new directory, the user's data as they were at that moment.
 
         Not in an actor. Raises :class:`InvalidBackup` where there is no such moment,
-        :class:`BackupError` where it cannot be had now.
+        :class:`BackupError` where it cannot be had now, or is not ``wanted`` any more.
         """
-        Rewind(self._settings, self._layout, self.place).take_out(user_id, at, target)
+        Rewind(self._settings, self._layout, self.place).take_out(user_id, at, target, wanted)
 
     def close(self) -> None:
         """Wait for no answer of the place of the replicas any more, and copy nothing."""

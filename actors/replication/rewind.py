@@ -34,19 +34,19 @@ class Rewind:
         self._layout = layout
         self._place = place
 
-    def take_out(self, user_id: str, at: datetime, target: Path) -> None:
+    def take_out(self, user_id: str, at: datetime, target: Path, wanted: Wanted) -> None:
         """Have in ``target``, a new directory, the user's data as they were at that moment.
 
         The database is checked as a whole. Raises :class:`InvalidBackup` where there is no such
-        moment, :class:`BackupError` where it cannot be had now.
+        moment, :class:`BackupError` where it cannot be had now, or is not ``wanted`` any more.
         """
         user = directory_name(user_id)
         generations = self._place.generations(user)
         earlier = [name for name, began in generations.items() if began <= at]
         make_private_directory(target)
         for name in reversed(earlier):
-            if self.put_together(f"{user}/{name}", at, target):
-                self.add_files(user_id, target)
+            if self.put_together(f"{user}/{name}", at, target, wanted=wanted):
+                self.add_files(user_id, target, wanted)
                 return
         oldest = min(generations.values(), default=None)
         since = "there is no replica" if oldest is None else f"replicas begin at {oldest:%FT%TZ}"

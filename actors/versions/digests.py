@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import threading
 from datetime import timedelta
 from pathlib import Path
 
@@ -33,10 +34,11 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 class Digests:
-    """Remembers them in a file: PocketBase has 30 MB, and every launch reads two. One thread."""
+    """Remembers them in a file: PocketBase has 30 MB, and every launch reads two."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._lock = threading.Lock()
         self._seen = _read(path)
 
     def of(self, path: Path) -> str:
@@ -52,9 +54,9 @@ class Digests:
         return digest
 
     def _remember(self, path: Path, seen: Seen) -> None:
-        there = {name: each for name, each in self._seen.items() if os.path.exists(name)}
-        self._seen = there | {str(path): seen}
-        with contextlib.suppress(OSError):  # then the next launch reads the file again
+        with self._lock, contextlib.suppress(OSError):  # not written: the next launch reads again
+            there = {name: each for name, each in self._seen.items() if os.path.exists(name)}
+            self._seen = there | {str(path): seen}
             durable.write_file(self._path, msgspec.json.encode(self._seen))
 
 

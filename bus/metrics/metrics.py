@@ -103,10 +103,12 @@ class Metrics:
             "pblm_bus_messages_refused", "Messages that are no request."
         )
         self.bus_outbox = families.level(
-            "pblm_bus_outbox_length", "Answers and events that the hub has still to send."
+            "pblm_bus_outbox_length", "Answers that the hub has still to send."
         )
         self.events_published = families.counts(
-            "pblm_events_published", "Events published.", "event"
+            "pblm_events_published",
+            "Events sent; those without a number only where somebody listens.",
+            "event",
         )
         self.events_dropped = families.count(
             "pblm_events_dropped",

@@ -102,7 +102,8 @@ def pid_of(job: Job) -> int:
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             words = (folder / "cmdline").read_bytes().split(b"\0")
-            if wanted in words and os.readlink(folder / "exe").endswith("pocketbase"):
+            program = Path(os.readlink(folder / "exe")).name
+            if wanted in words and program.startswith("pocketbase"):  # ours has its version behind
                 return int(folder.name)
         except OSError:
             continue
