@@ -24,7 +24,7 @@ from actors.cluster.coordination import (
     SeenPlace,
     View,
 )
-from actors.cluster.directory import Host, Place
+from actors.cluster.directory import Host, Place, State
 from actors.cluster.gateway import Unreachable
 from bus.errors import Unavailable
 from bus.labels import Hashed
@@ -105,8 +105,16 @@ class Atlas:
 
     def warnings(self) -> Sequence[str]:
         """See :class:`Directory`."""
-        absence = self.absence()
-        return [absence, *self._warnings] if absence else self._warnings
+        return [*filter(None, (self.absence(), self._doubts())), *self._warnings]
+
+    def _doubts(self) -> str:
+        """Tell how many users are still as the copy of etcd may have them; empty: nobody is."""
+        if not self.doubt:
+            return ""
+        places = self.places().values()
+        users = sum(self.is_doubtful(each) and each.state is not State.PURGED for each in places)
+        told = "etcd was put back to a copy: users who have not been claimed anew since then: %d"
+        return told % users if users else ""
 
     def absence(self) -> str:
         """See :class:`Directory`."""
@@ -154,8 +162,9 @@ class Atlas:
                 return False
             return self._now() - self._missed.setdefault(host, self._now()) > self._grace
 
-    def suspect(self) -> None:
-        """Etcd was put back, as its places show: whoever comes is to know."""
+    def suspect(self, user_id: str) -> None:
+        """Etcd was put back, as the place of that user shows: whoever comes is to know."""
+        log.warning("%s had a later epoch than etcd knows: it was put back to a copy", user_id)
         self.doubt = math.inf
         self._stale.set()
 

@@ -75,8 +75,9 @@ class Lookout:
         if max(last, told) <= place.epoch:
             self._waiting.pop(user_id, None)
             return place
+        self._check_unchanged(user_id, place)
         if not self._atlas.is_doubtful(place):
-            self._atlas.suspect()
+            self._atlas.suspect(user_id)
         if last > told:
             self._wait(user_id, last)
         why = "%s: etcd, which was put back to a copy, knows epoch %d; the last was %d"
@@ -130,6 +131,16 @@ class Lookout:
             return 0
         counting = (name for name, at in found.items() if since is None or at >= since)
         return max(map(epoch_of, counting), default=0)
+
+    def _check_unchanged(self, user_id: str, place: Place) -> None:
+        """Raise :class:`Unavailable` when it was claimed since: the place may be of minutes ago.
+
+        Nobody writes under an epoch that is not in etcd yet. So what is read after the look tells
+        whether etcd has forgotten what was found there.
+        """
+        now = self._atlas.read(user_id)
+        if now is None or (now.epoch, now.incarnation) != (place.epoch, place.incarnation):
+            raise Unavailable(f"The place of {user_id} has changed meanwhile", retry_after=1)
 
     def _generations(self, user_id: str) -> dict[str, datetime]:
         """Look; while the place hangs, one looks at a time, and the others hear that at once."""

@@ -11,6 +11,7 @@ import pytest
 from actors.cluster.atlas import Atlas
 from actors.cluster.coordination import Membership
 from actors.cluster.directory import State
+from actors.cluster.jobs import Work
 from actors.cluster.lookout import SILENCE, WAIT
 from actors.layout import directory_name
 from actors.replication.generation import Generation
@@ -74,6 +75,11 @@ def test_who_has_newer_data_than_etcd_knows_goes_on_with_them(desk: Desk, owner:
     assert there(desk) == ("h1", 8, 7, 7)
     desk.atlas._load(0.0)
     assert desk.paper.doubted == desk.atlas.doubt, "whoever begins later knows"
+    (warning,) = desk.atlas.warnings()
+    assert warning.endswith("since then: 1")
+    desk.paper.change("alice", incarnation=desk.paper.revision + 1)
+    desk.atlas._load(0.0)
+    assert list(desk.atlas.warnings()) == []
 
 
 def test_nobody_is_robbed_whose_owner_by_the_copy_has_claimed_it_anew(desk: Desk) -> None:
@@ -113,6 +119,22 @@ def test_who_has_older_data_than_the_replica_waits_and_takes_those(
     written(desk, 8)
     with pytest.raises(Unavailable, match="up to epoch 8"):
         desk.claims.acquire("alice", desk.hands)
+
+
+def test_who_was_claimed_while_it_waited_for_its_turn_is_no_sign(desk: Desk) -> None:
+    """The host that was lost has come back meanwhile, and has begun its next epoch."""
+    copied(desk, OTHER)
+    desk.lose("h2")
+    later: list[Work] = []
+    assert desk.claims.acquire("alice", desk.hands, later=later.append)
+    come_anew(desk)
+    desk.paper.change("alice", epoch=COPY + 1, incarnation=OTHER.incarnation + 1)
+    written(desk, COPY, COPY + 1)
+    with pytest.raises(Unavailable, match="changed meanwhile"):
+        later[0]()
+    desk.atlas._load(0.0)
+    assert (desk.atlas.doubt, list(desk.atlas.warnings())) == (0, [])
+    assert there(desk)[:2] == ("h2", COPY + 1)
 
 
 def test_the_last_of_several_who_have_had_it_since_wins(desk: Desk) -> None:
