@@ -72,6 +72,10 @@ class Atlas:
         self.doubt: float = 0
         """What is told of who was claimed under that incarnation, or before, may be of a copy that
         etcd was put back to: whoever claims them looks elsewhere, too."""
+        self._noted = 0
+        """When that was noted in etcd, by whichever host."""
+        self._fell_to = 0
+        """The revision at which it was found, until that is noted; 0: no revision has told it."""
         self._stale = threading.Event()
         """Everything is to be read again."""
         self._stale.set()
@@ -208,7 +212,8 @@ class Atlas:
         """Etcd was put back to a copy, and is at that revision: what was heard is of no use."""
         log.error("etcd was put back to a copy: it is at revision %d now", revision)
         with self._lock:
-            self._heard, self.doubt = revision, math.inf
+            self._heard = self._fell_to = revision
+            self.doubt = math.inf
         self._undone()
 
     def learn_hosts(self, present: Presence) -> None:
@@ -249,14 +254,33 @@ class Atlas:
 
     def _load(self, began: float) -> float:
         try:
-            self.know(self._coordination.view())
-            if self.doubt == math.inf:  # from now on it is known which memberships came after
-                self.doubt = self._coordination.doubt(self.host)
+            view = self._coordination.view()
+            self.know(view)
+            if self.doubt == math.inf:
+                self._note(view)
         except BaseException:
             self._stale.set()
             raise
         self.heed()
         return began
+
+    def _note(self, view: View) -> None:
+        """Have it known which memberships came after: those that were begun since it was found.
+
+        Hosts join anew before anybody notes it, and one may find it after another has joined. So
+        the earliest note of it counts.
+        """
+        fell_to, doubt = self._fell_to, view.doubt
+        until = fell_to or view.revision
+        if doubt.revision in (0, self._noted) or doubt.until > until:
+            noted = self._coordination.doubt(until, doubt)
+            if noted is None:
+                self._stale.set()
+                return
+            doubt = noted
+        with self._lock:
+            if self._fell_to == fell_to:  # it was not put back once more meanwhile
+                self.doubt, self._noted, self._fell_to = doubt.until, doubt.revision, 0
 
     def heed(self) -> None:
         """Ask what an operator should know of the engine, and of each of its members."""
@@ -279,7 +303,8 @@ class Atlas:
                 self._hashed.add(user)
             self._places = {**view.places, **newer}
             self._revision = view.revision
-            self.doubt = max(self.doubt, view.doubted)
+            if self.doubt < math.inf and self._noted < view.doubt.revision:
+                self.doubt, self._noted = view.doubt.until, view.doubt.revision
             self._heard = max(self._heard, view.revision)
         self._mind(view.hosts.get(self.host), view.revision)
         self._loaded.set()

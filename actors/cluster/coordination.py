@@ -60,12 +60,20 @@ class Presence(msgspec.Struct, frozen=True):
     hosts: Mapping[str, SeenHost]
 
 
+class Doubt(msgspec.Struct, frozen=True):
+    """The note that the engine was put back to a copy."""
+
+    until: int = 0
+    """Who was claimed under that incarnation, or before, may be as the copy has it; 0: nobody."""
+    revision: int = 0
+    """When it was noted; 0: never."""
+
+
 class View(Presence, frozen=True):
     """Everything, at one moment."""
 
     places: Mapping[str, SeenPlace]
-    doubted: int = 0
-    """The revision of the last :meth:`Coordination.doubt`; 0: there was none."""
+    doubt: Doubt = Doubt()
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,10 +157,10 @@ class Coordination(Protocol):
     def hosts(self) -> Presence:
         """Who is there, as it is."""
 
-    def doubt(self, host: str) -> int:
-        """Have whoever comes know that the engine was put back to a copy, as ``host`` has noticed.
+    def doubt(self, until: int, former: Doubt) -> Doubt | None:
+        """Have whoever comes know that the engine was put back to a copy: :attr:`Doubt.until`.
 
-        Returns at which revision that was noted.
+        In the place of the ``former`` note; None: it was another one by then.
         """
 
     def watch(self, revision: int, changed: Callable[[Change], None], silence: float) -> None:

@@ -5,7 +5,7 @@
     /pblm/<cluster>/hosts/<host>   with the host's lease; its create_revision: the incarnation
     /pblm/<cluster>/users/<user>   without a lease
     /pblm/<cluster>:kept/<user>    what goes with the user: nobody watches it, or reads all of it
-    /pblm/<cluster>:doubt          its mod_revision: when it was noticed that etcd was put back
+    /pblm/<cluster>:doubt          at which revision it was noticed that etcd was put back
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from actors.cluster import gateway, releases
 from actors.cluster.coordination import (
     Change,
     Compacted,
+    Doubt,
     Ending,
     Lost,
     Membership,
@@ -134,14 +135,14 @@ class Etcd:
             if len(page) < PAGE:
                 break
             since = page[-1].name + "\0"
-        doubt = self._get(self._doubt)
-        doubted = 0 if doubt is None else doubt.mod_revision
-        return View(revision, present.hosts, places, doubted)
+        return View(revision, present.hosts, places, _doubt(self._get(self._doubt)))
 
-    def doubt(self, host: str) -> int:
+    def doubt(self, until: int, former: Doubt) -> Doubt | None:
         """See :class:`Coordination`."""
-        put = {"key": encoded(self._doubt), "value": encoded(host)}
-        return self._call("kv/put", put, Committed).header.revision
+        put = {"key": encoded(self._doubt), "value": encoded(str(until))}
+        unchanged = _modified(self._doubt, former.revision)
+        answer = self._call("kv/txn", _txn([unchanged], [{"request_put": put}]), Committed)
+        return Doubt(until, answer.header.revision) if answer.succeeded else None
 
     def read(self, user_id: str) -> SeenPlace | None:
         """See :class:`Coordination`."""
@@ -327,6 +328,13 @@ def _seen_host(found: KeyValue) -> SeenHost:
 
 def _seen(found: KeyValue) -> SeenPlace:
     return SeenPlace(_understood(found, Place) or NOWHERE, found.mod_revision)
+
+
+def _doubt(found: KeyValue | None) -> Doubt:
+    """Return the note; of one that is not understood: whoever was claimed before is doubtful."""
+    if found is None:
+        return Doubt()
+    return Doubt(_understood(found, int) or found.mod_revision, found.mod_revision)
 
 
 def _understood(found: KeyValue, kind: type[T]) -> T | None:

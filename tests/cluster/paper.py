@@ -12,6 +12,7 @@ from actors.cluster.atlas import Atlas
 from actors.cluster.claims import Claims
 from actors.cluster.coordination import (
     Change,
+    Doubt,
     Ending,
     Membership,
     Presence,
@@ -55,7 +56,7 @@ class Paper:
         self.away = False
         """It does not answer."""
         self.revision = ME.incarnation
-        self.doubted = 0
+        self.doubted = Doubt()
         self._lock = threading.Lock()
 
     def come(self, member: Membership) -> None:
@@ -134,10 +135,12 @@ class Paper:
     def view(self) -> View:
         return View(self.revision, dict(self.present), dict(self.places), self.doubted)
 
-    def doubt(self, host: str) -> int:
+    def doubt(self, until: int, former: Doubt) -> Doubt | None:
         self._answer()
+        if former != self.doubted:
+            return None
         self.revision += 1
-        self.doubted = self.revision
+        self.doubted = Doubt(until, self.revision)
         return self.doubted
 
     def hosts(self) -> Presence:

@@ -9,7 +9,7 @@ from queue import SimpleQueue
 import pytest
 
 from actors.cluster.atlas import Atlas
-from actors.cluster.coordination import Change, Ending, Lost, NameTaken
+from actors.cluster.coordination import Change, Doubt, Ending, Lost, NameTaken
 from actors.cluster.directory import State
 from actors.cluster.etcd import STRANGER, Etcd
 from actors.cluster.gateway import Committed, Unreachable, encoded
@@ -143,13 +143,18 @@ def test_all_places_are_seen(agreed: Etcd, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_that_it_was_put_back_is_kept(agreed: Etcd) -> None:
     """Whoever reads everything finds when that was noticed; nobody hears of a change by it."""
-    assert agreed.view().doubted == 0
-    for host in ("h1", "h2"):
-        noted = agreed.doubt(host)
-        assert agreed.view().doubted == noted
+    former = agreed.view().doubt
+    assert former == Doubt()
+    for until in (7, 5):
+        noted = agreed.doubt(until, former)
+        assert noted == agreed.view().doubt
+        assert noted is not None
+        assert noted.until == until
+        assert agreed.doubt(9, former) is None, "somebody was faster"
+        former = noted
     assert agreed.view().hosts == {}
     assert agreed.view().places == {}
-    assert joined(agreed).incarnation > noted
+    assert joined(agreed).incarnation > former.revision
 
 
 def test_what_a_newer_release_writes_blinds_nobody(agreed: Etcd) -> None:

@@ -10,14 +10,14 @@ import pytest
 
 from actors.cluster.atlas import Atlas
 from actors.cluster.coordination import Membership
-from actors.cluster.directory import State
+from actors.cluster.directory import Host, State
 from actors.cluster.jobs import Work
 from actors.cluster.lookout import SILENCE, WAIT
 from actors.layout import directory_name
 from actors.replication.generation import Generation
 from bus.errors import BackupError, Conflict, Unavailable
 from tests.actors.test_store import record
-from tests.cluster.hosts import place
+from tests.cluster.hosts import entry, place
 from tests.cluster.paper import GRACE, ME, Desk, Paper
 from tests.cluster.test_vanished import Paperhouse, begun
 from tests.house.surroundings import PATIENCE
@@ -74,7 +74,7 @@ def test_who_has_newer_data_than_etcd_knows_goes_on_with_them(desk: Desk, owner:
     assert (order.epoch, order.draft, desk.hands.gone) == (8, None, [])
     assert there(desk) == ("h1", 8, 7, 7)
     desk.atlas._load(0.0)
-    assert desk.paper.doubted == desk.atlas.doubt, "whoever begins later knows"
+    assert desk.paper.doubted.until == desk.atlas.doubt > 0, "whoever begins later knows"
     (warning,) = desk.atlas.warnings()
     assert warning.endswith("since then: 1")
     desk.paper.change("alice", incarnation=desk.paper.revision + 1)
@@ -228,10 +228,14 @@ class Copied(Paper):
     """What may be put back to how it was."""
 
     def copy(self) -> tuple[object, ...]:
-        return self.revision, dict(self.places), dict(self.present)
+        return self.revision, dict(self.places), dict(self.present), self.doubted
 
     def restore(self, copy: tuple[object, ...]) -> None:
-        self.revision, self.places, self.present = copy  # type: ignore[assignment]
+        self.revision, self.places, self.present, self.doubted = copy  # type: ignore[assignment]
+
+    def join(self, name: str, entry: Host, ttl: int) -> Membership:
+        self.revision += 1
+        return Membership(host=name, incarnation=self.revision, lease=1)
 
 
 @pytest.mark.parametrize("since", [0, 9])
@@ -278,6 +282,59 @@ def test_whoever_begins_later_knows_that_etcd_was_put_back() -> None:
         assert not known.is_doubtful(place(since, epoch=2))
 
 
+def put_back_under(*atlases: Atlas, paper: Copied, copy: tuple[object, ...]) -> Membership:
+    """Have etcd be as that copy; the first finds it, the first host joins anew, the others find it.
+
+    Nobody has noted it by then.
+    """
+    for number in range(9):
+        paper.put(f"user-{number}", place(OTHER))
+    for atlas in atlases:
+        atlas.know(paper.view())
+    paper.restore(copy)
+    atlases[0].look()
+    again = paper.join("h1", entry("h1"), 9)
+    paper.put("alice", place(again))
+    for atlas in atlases[1:]:
+        atlas.look()
+    return again
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_whoever_finds_it_first_and_notes_it_last_is_not_doubted(first: int) -> None:
+    """It joins anew before anything is noted; others find it when it has claimed by then."""
+    paper = Copied()
+    atlases = [Atlas(host, paper, grace=GRACE) for host in ("h1", "h2")]
+    again = put_back_under(*atlases, paper=paper, copy=paper.copy())
+    before = paper.view()
+    for number in (first, 1 - first, first):
+        atlases[number]._load(0.0)
+    later = Atlas("h3", paper, grace=GRACE)
+    later.know(paper.view())
+    for known in (*atlases, later):
+        assert known.is_doubtful(place(ME))
+        assert not known.is_doubtful(place(again))
+
+    noted = paper.doubted
+    later.suspect("alice")
+    later._note(before)
+    assert (paper.doubted, later.doubt) == (noted, math.inf), "it is looked at once more"
+    later._load(0.0)
+    assert paper.doubted.until == later.doubt >= again.incarnation
+
+
+@pytest.mark.parametrize("knows", [False, True])
+def test_that_it_was_put_back_once_more_is_noted_once_more(knows: bool) -> None:
+    """Whether or not the copy has the former note; what came after the last time is not doubted."""
+    paper = Copied()
+    atlas, copy = Atlas("h1", paper, grace=GRACE), paper.copy()
+    put_back_under(atlas, paper=paper, copy=copy)
+    atlas._load(0.0)
+    again = put_back_under(atlas, paper=paper, copy=paper.copy() if knows else copy)
+    atlas._load(0.0)
+    assert paper.doubted.until == atlas.doubt == again.incarnation - 1
+
+
 def test_what_was_answered_late_is_no_sign() -> None:
     """Something newer was heard between the question and its answer."""
     paper, undone = Copied(), []
@@ -306,6 +363,9 @@ def test_a_host_joins_anew_when_etcd_was_put_back() -> None:
         again = house.joined.get(timeout=PATIENCE)
         assert again.incarnation > member.incarnation
         assert house.lets_in(again)
+        house.atlas._load(0.0)
+        assert house.atlas.is_doubtful(place(member))
+        assert not house.atlas.is_doubtful(place(again))
 
 
 def test_an_incarnation_that_there_was_before_is_not_taken() -> None:
