@@ -163,4 +163,6 @@ def take_over(order: TakeUser | Disown, keeper: StatusKeeper, services: Services
                 put_particulars(order.user_id, order.particulars, services.store, services.layout)
             if order.resume:
                 keeper.want(Desired.RUNNING)
+            if epoch > keeper.record.epoch:  # nobody is claimed who was purged
+                services.store.spare(keeper.record)
             keeper.note_strictly(epoch=epoch, incarnation=incarnation)

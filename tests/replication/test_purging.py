@@ -230,6 +230,20 @@ def test_a_purge_that_comes_to_nothing_does_not_count_any_more(tmp_path: Path, t
         assert [(each.heir, each.at >= now) for each in store.leftovers()] == left
 
 
+def test_a_purge_that_was_refused_does_not_count_once_the_user_is_claimed(tmp_path: Path) -> None:
+    """After one that came true there is nobody to claim; its epoch had kept the note alive."""
+    with bench_with_alice(tmp_path) as bench:
+        bench.paper.away = True
+        answered = bench.ask(PURGE)
+        bench.house.settle()
+        answered.error()
+        assert [left.user_id for left in bench.house.store.leftovers()] == ["alice"]
+        bench.paper.away = False
+        bench.join(ME.incarnation + 1)
+        eventually(lambda: bench.house.record("alice").epoch == 2, "it is claimed")
+        assert bench.house.store.leftovers() == []
+
+
 class Based:
     """Says whose replica has its base."""
 
