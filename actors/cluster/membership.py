@@ -207,7 +207,7 @@ class Keeper:
         self._problem = ""
         log.info("joined as %s, incarnation %d", self._name, member.incarnation)
         self._told.joined(member)
-        return self._ttl / RENEWALS
+        return self._pause(sent)
 
     def _is_known(self, member: Membership) -> bool:
         """Whether this host was there by that incarnation before etcd was put back to a copy.
@@ -232,7 +232,14 @@ class Keeper:
             return min(self._ttl / HURRY, self._until - self._now())
         if not self._proven(sent):  # the guard has acted, whatever the answer says now
             return self._lose("the answer came after the deadline")
-        return self._ttl / RENEWALS
+        return self._pause(sent)
+
+    def _pause(self, sent: float) -> float:
+        """Return the seconds to the next renewal, after one that was sent then.
+
+        The deadline counts from there, too: after a late answer there may be little left to it.
+        """
+        return max(0.0, sent + self._ttl / RENEWALS - self._now())
 
     def _proven(self, sent: float) -> bool:
         with self._lock:

@@ -11,6 +11,7 @@ from typing import cast
 
 import pytest
 
+from actors.clock import boottime
 from actors.cluster.atlas import Atlas
 from actors.cluster.coordination import Change, Lost, Membership, Presence, SeenHost
 from actors.cluster.directory import Host
@@ -72,11 +73,11 @@ class Guarded(SimpleQueue[str]):
 class Paperhouse:
     """A host's membership on paper, and what it knows of all hosts."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float] = boottime) -> None:
         self.engine = PaperEngine()
         self.atlas = Atlas("h1", self.engine, grace=GRACE)
         self.guard = Guarded()
-        self.fence = Fence()
+        self.fence = Fence(now)
         self.joined: SimpleQueue[Membership] = SimpleQueue()
         self.lost: SimpleQueue[None] = SimpleQueue()
         self.keeper = Keeper(
@@ -88,6 +89,7 @@ class Paperhouse:
             entry=entry("h1"),
             ttl=TTL,
             margin=1.0,
+            now=now,
         )
         self.atlas.mind(self.keeper.gone_at)
 
