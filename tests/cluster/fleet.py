@@ -39,6 +39,18 @@ class Fleet:
         self.await_hosts(*self.hosts)
         for name in self.hosts:
             eventually(functools.partial(self.serves, name), f"{name} serves")
+            self.await_seeds(name)
+
+    def await_seeds(self, host: str) -> None:
+        """Return when new users of the host begin with a seed.
+
+        Without one a PocketBase makes its database while Litestream, which looks ten times a second
+        here, makes a table in it: that may end the start after 7.5 s, and the next one, too.
+        """
+        manager = self.hosts[host]
+        wanted = manager.settings.seeds
+        found = manager.layout.nursery.glob
+        eventually(lambda: len(list(found("*/seed.*"))) >= wanted, f"{host} has seeds")
 
     def await_hosts(self, *names: str) -> None:
         """Return when exactly these are there."""
