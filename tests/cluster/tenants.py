@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from actors.cluster.guard import MARK
+
+
+def apart(name: str) -> str:
+    """Return a mark that no other run of the tests on this machine has: a guard kills by it."""
+    return f"{name}-{os.getpid()}"
 
 
 @contextmanager

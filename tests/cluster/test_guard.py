@@ -19,7 +19,7 @@ from actors.clock import boottime
 from actors.cluster.watchman import Watchman
 from actors.isolation.tenants import open_group
 from actors.process import Piped, pipe_to
-from tests.cluster.tenants import tenant
+from tests.cluster.tenants import apart, tenant
 from tests.house.surroundings import PATIENCE, await_end, eventually
 
 FAR = 3600.0
@@ -40,9 +40,9 @@ def watchman(mark: str) -> Iterator[tuple[Watchman, Future[None]]]:
 def test_at_the_deadline_all_tenants_are_killed() -> None:
     """Those that heed nothing, too, and their children; nobody else's."""
     with (
-        watchman("guard-1") as (guard, fenced),
-        tenant("guard-1", obstinate=True) as ours,
-        tenant("guard-1-other") as theirs,
+        watchman(apart("guard-1")) as (guard, fenced),
+        tenant(apart("guard-1"), obstinate=True) as ours,
+        tenant(apart("guard-1") + "-other") as theirs,
     ):
         guard.until(boottime() + 0.3)
         fenced.result(PATIENCE)
@@ -52,7 +52,7 @@ def test_at_the_deadline_all_tenants_are_killed() -> None:
 
 def test_a_later_deadline_keeps_them_alive() -> None:
     """What was told last counts."""
-    with watchman("guard-2") as (guard, fenced), tenant("guard-2") as ours:
+    with watchman(apart("guard-2")) as (guard, fenced), tenant(apart("guard-2")) as ours:
         guard.until(boottime() + 0.2)
         guard.until(boottime() + FAR)
         with pytest.raises(TimeoutError):
@@ -62,19 +62,19 @@ def test_a_later_deadline_keeps_them_alive() -> None:
 
 def test_who_comes_late_is_killed_until_there_is_a_deadline_ahead() -> None:
     """After a sweep nobody lives, until it is allowed again."""
-    with watchman("guard-3") as (guard, _):
+    with watchman(apart("guard-3")) as (guard, _):
         assert guard.sweep(PATIENCE)
-        with tenant("guard-3") as late:
+        with tenant(apart("guard-3")) as late:
             assert late.wait(PATIENCE) == -signal.SIGKILL
         guard.until(boottime() + FAR, patience=PATIENCE)
-        with tenant("guard-3") as allowed:
+        with tenant(apart("guard-3")) as allowed:
             assert guard.sweep(PATIENCE)
             assert allowed.wait(PATIENCE) == -signal.SIGKILL
 
 
 def test_the_end_of_the_manager_is_the_end_of_all() -> None:
     """A closed input is as good as a deadline."""
-    with watchman("guard-4") as (guard, _), tenant("guard-4") as ours:
+    with watchman(apart("guard-4")) as (guard, _), tenant(apart("guard-4")) as ours:
         guard.close()
         assert ours.wait(PATIENCE) == -signal.SIGKILL
 
@@ -84,7 +84,7 @@ def test_what_cannot_be_killed_is_left_to_the_guard(
 ) -> None:
     """It waits for its disk, say: the manager ends without it, and says so."""
     monkeypatch.setattr("actors.cluster.watchman.LAST_SWEEP", 0.1)
-    guard = Watchman("guard-7", (), lambda: None)
+    guard = Watchman(apart("guard-7"), (), lambda: None)
     os.kill(guard.pid, signal.SIGSTOP)  # as one that goes on sweeping, it does not end
     try:
         guard.close()
@@ -96,7 +96,7 @@ def test_what_cannot_be_killed_is_left_to_the_guard(
 
 def test_a_guard_that_dies_is_replaced() -> None:
     """The next one knows the deadline."""
-    with watchman("guard-5") as (guard, fenced), tenant("guard-5") as ours:
+    with watchman(apart("guard-5")) as (guard, fenced), tenant(apart("guard-5")) as ours:
         guard.until(boottime() + 1.0)
         dead = guard.pid
         os.kill(dead, signal.SIGKILL)
@@ -118,11 +118,11 @@ def test_without_a_guard_nobody_runs_and_nobody_joins(monkeypatch: pytest.Monkey
         return pipe_to(command)
 
     said: SimpleQueue[None] = SimpleQueue()
-    guard = Watchman("guard-6", (), lambda: said.put(None))
+    guard = Watchman(apart("guard-6"), (), lambda: said.put(None))
     try:
         guard.until(boottime() + FAR, patience=PATIENCE)
         monkeypatch.setattr("actors.cluster.watchman.pipe_to", refuse)
-        with tenant("guard-6") as ours:
+        with tenant(apart("guard-6")) as ours:
             os.kill(guard.pid, signal.SIGKILL)
             said.get(timeout=PATIENCE)
             assert ours.wait(PATIENCE) == -signal.SIGKILL
@@ -130,7 +130,7 @@ def test_without_a_guard_nobody_runs_and_nobody_joins(monkeypatch: pytest.Monkey
         assert not guard.sweep(0.01)
         eventually(lambda: guard.sweep(0.2), "there is a guard again")
         guard.until(boottime() + FAR, patience=PATIENCE)
-        with tenant("guard-6") as allowed, pytest.raises(subprocess.TimeoutExpired):
+        with tenant(apart("guard-6")) as allowed, pytest.raises(subprocess.TimeoutExpired):
             allowed.wait(0.2)
     finally:
         guard.close()
@@ -141,7 +141,7 @@ def test_the_group_of_the_next_manager_is_left(tmp_path: Path) -> None:
     group = open_group(tmp_path)
     if group is None:
         pytest.skip("no control group of version 2 can be made here")
-    made = Watchman("guard-group", (group.kill_file,), lambda: None)
+    made = Watchman(apart("guard-group"), (group.kill_file,), lambda: None)
     made.close()
     assert group.kill_file.exists()
     group.close()

@@ -18,7 +18,7 @@ from actors.cluster.membership import Keeper, Told
 from actors.cluster.watchman import Watchman
 from bus.errors import ProcessError
 from tests.cluster.hosts import TTL, coordination, entry
-from tests.cluster.tenants import tenant
+from tests.cluster.tenants import apart, tenant
 from tests.etcd import Etcd as Engine
 from tests.etcd import etcd
 from tests.house.surroundings import PATIENCE, eventually
@@ -61,7 +61,7 @@ def joined_house(agreed: Etcd, name: str, ttl: int = TTL) -> Iterator[tuple[Hous
 
 def test_a_host_whose_key_is_gone_kills_and_joins_anew(agreed: Etcd) -> None:
     """It learns at its next renewal; what was claimed before cannot be started after."""
-    with joined_house(agreed, "m1") as (host, member), tenant("m1") as ours:
+    with joined_house(agreed, apart("m1")) as (host, member), tenant(apart("m1")) as ours:
         with host.fence.passing(member.incarnation):
             pass
         agreed.leave(member)
@@ -83,7 +83,7 @@ def three() -> Iterator[Engine]:
 def test_without_a_majority_everything_is_killed_in_time(three: Engine) -> None:
     """Two of three members stand still: nobody can say that we are there. Then they go on."""
     agreed = coordination(three)
-    with joined_house(agreed, "m2") as (host, first), tenant("m2") as ours:
+    with joined_house(agreed, apart("m2")) as (host, first), tenant(apart("m2")) as ours:
         began = boottime()
         for member in three.members[:2]:
             member.send(signal.SIGSTOP)
@@ -99,7 +99,7 @@ def test_without_a_majority_everything_is_killed_in_time(three: Engine) -> None:
 def test_a_member_that_hangs_is_passed_over(three: Engine) -> None:
     """The leader stands still: another one is elected, and asked; nobody is killed."""
     agreed = coordination(three, cluster_ttl=LONG)
-    with joined_house(agreed, "m3", LONG) as (host, _), tenant("m3") as ours:
+    with joined_house(agreed, apart("m3"), LONG) as (host, _), tenant(apart("m3")) as ours:
         leader = three.leader()
         leader.send(signal.SIGSTOP)
         ends = boottime() + LONG

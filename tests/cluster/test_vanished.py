@@ -22,7 +22,7 @@ from bus.errors import ProcessError
 from tests.actors.test_store import record
 from tests.cluster.hosts import coordination, entry, place
 from tests.cluster.paper import GRACE, Desk, Paper
-from tests.cluster.tenants import tenant
+from tests.cluster.tenants import apart, tenant
 from tests.cluster.test_membership import House
 from tests.etcd import Etcd as Engine
 from tests.house.surroundings import PATIENCE, eventually
@@ -259,15 +259,16 @@ def test_the_time_that_a_host_is_given_has_a_renewal_and_a_sweep_in_it() -> None
 def test_a_host_that_etcd_drops_kills_at_once(engine: Engine) -> None:
     """With a real etcd, guard and tenant, and a watch that tells."""
     agreed = coordination(engine)
-    host = House(agreed, "vanished", TTL)
-    atlas = Atlas("vanished", agreed, grace=GRACE)
+    name = apart("vanished")
+    host = House(agreed, name, TTL)
+    atlas = Atlas(name, agreed, grace=GRACE)
     atlas.mind(host.keeper.gone_at)
     atlas.start()
     host.keeper.start()
     try:
         member = host.joined.get(timeout=PATIENCE)
-        eventually(lambda: atlas.incarnation("vanished") == member.incarnation, "it is heard")
-        with tenant("vanished") as ours:
+        eventually(lambda: atlas.incarnation(name) == member.incarnation, "it is heard")
+        with tenant(name) as ours:
             agreed.leave(member)  # its lease is revoked
             assert ours.wait(PATIENCE) == -signal.SIGKILL
         assert host.joined.get(timeout=PATIENCE).incarnation > member.incarnation
