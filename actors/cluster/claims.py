@@ -15,6 +15,7 @@ this host has. Used from threads that may wait. What stands in the way raises a
 from __future__ import annotations
 
 import logging
+from contextlib import AbstractContextManager, nullcontext
 
 import msgspec
 
@@ -225,10 +226,8 @@ class Claims:
         if record is not None:
             durable = epoch if epoch == record.epoch and self._has_base(record) else 0
             place = msgspec.structs.replace(mirrored(place, record), durable=durable)
-        name = None if record is None else leaving(user_id, member, self._places, self._store)
-        self._places.put(user_id, seen, place, member, also=name)
-        if name is not None:
-            self._store.told(name.user_id)
+        with nullcontext() if record is None else self._leaving(user_id, member) as name:
+            self._places.put(user_id, seen, place, member, also=name)
         reason = f"It was placed on this host, {member.host}"
         self._hand(hands, member, order_of(user_id, place, reason))
         if record is not None:
@@ -271,10 +270,8 @@ class Claims:
             # What could not be told before is told now; but that it is had here, when it is.
             place = msgspec.structs.replace(mirrored(place, record), base=place.base)
         # A former try may have placed it, and ended the name that it had, without an answer.
-        name = leaving(user_id, member, self._places, self._store)
-        self._put_claim(user_id, seen, former, place, member, also=name)
-        if name is not None:
-            self._store.told(name.user_id)
+        with self._leaving(user_id, member) as name:
+            self._put_claim(user_id, seen, former, place, member, also=name)
         particulars = None
         if record.epoch != former.epoch:  # another host has had it since, without its data
             particulars = self._luggage.unpack(user_id, place, since=record.epoch + 1)
@@ -307,6 +304,9 @@ class Claims:
         particulars = self._luggage.unpack(user_id, place)
         order = order_of(user_id, place, reason, draft, particulars=particulars)
         self._hand(hands, member, order)
+
+    def _leaving(self, user_id: str, member: Membership) -> AbstractContextManager[Ending | None]:
+        return leaving(user_id, member, self._places, self._store)
 
     def _put_claim(
         self,

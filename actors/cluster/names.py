@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from actors.cluster.coordination import Ending, Membership
 from actors.cluster.directory import Place, State
@@ -76,10 +77,24 @@ class Names:
         self._places.change(user_id, change)
 
 
-def leaving(user_id: str, member: Membership, places: Places, store: Store) -> Ending | None:
-    """Return the end of the name that the user had before, if the hosts do not know of it.
+@contextlib.contextmanager
+def leaving(
+    user_id: str, member: Membership, places: Places, store: Store
+) -> Iterator[Ending | None]:
+    """Yield the end of the name that the user had before, if the hosts do not know of it.
 
-    Not where another host goes on with that name, since this one was lost before it could tell.
+    They know of it once what is done with it has been done.
+    """
+    name = _ending(user_id, member, places, store)
+    yield name
+    if name is not None:
+        store.told(name.user_id)
+
+
+def _ending(user_id: str, member: Membership, places: Places, store: Store) -> Ending | None:
+    """Return that end; None where another host goes on with the name.
+
+    This one was lost before it could tell then.
     """
     old = _former_name(user_id, store)
     if old is None:
