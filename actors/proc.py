@@ -56,13 +56,20 @@ def identify(pid: int, *, corpse: bool = False) -> ProcessIdentity | None:
     One that has ended and whose parent has not looked at it yet counts only as a ``corpse``.
     """
     try:
-        stat = Path(f"/proc/{pid}/stat").read_bytes()
+        fields = _stat(f"/proc/{pid}/stat")
     except OSError:
         return None
-    fields = stat.rpartition(b")")[2].split()
     if fields[0] in (b"Z", b"X", b"x") and not corpse:
         return None
     return ProcessIdentity(pid=pid, start_ticks=int(fields[19]), boot_id=boot_id())
+
+
+def _stat(path: str) -> list[bytes]:
+    """Return the fields of a stat file behind the program's name, the state first (proc(5)).
+
+    The name may have blanks and brackets in it. Raises :class:`OSError`.
+    """
+    return Path(path).read_bytes().rpartition(b")")[2].split()
 
 
 def executable(pid: int) -> str | None:
@@ -122,10 +129,9 @@ def leader(pid: int) -> int:
     Itself where there is none to be seen.
     """
     try:
-        stat = Path(f"/proc/{pid}/stat").read_bytes()
+        return int(_stat(f"/proc/{pid}/stat")[3]) or pid
     except OSError:
         return pid
-    return int(stat.rpartition(b")")[2].split()[3]) or pid
 
 
 def serving(
@@ -187,8 +193,7 @@ def is_busy(pid: int) -> bool:
     with contextlib.suppress(OSError):
         for thread in os.listdir(f"/proc/{pid}/task"):
             with contextlib.suppress(OSError):  # the thread has ended
-                stat = Path(f"/proc/{pid}/task/{thread}/stat").read_bytes()
-                if stat.rpartition(b")")[2].split()[0] in (b"R", b"D"):
+                if _stat(f"/proc/{pid}/task/{thread}/stat")[0] in (b"R", b"D"):
                     return True
     return False
 
