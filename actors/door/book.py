@@ -138,10 +138,12 @@ def _requests(entry: Entry) -> int:
 
 
 def _use(entry: Entry, asleep: float) -> DoorUse:
+    import statistics  # who looks at the door pays for it, not each launch
+
     wakes, counted = sorted(entry.wakes or ()), entry.counted
     use = DoorUse(
         wakes=entry.woken,
-        wake_p50=wakes[(50 * len(wakes) - 1) // 100] if wakes else None,
+        wake_p50=statistics.median(wakes) if wakes else None,
         wake_p99=wakes[(99 * len(wakes) - 1) // 100] if wakes else None,
         asleep_seconds=round(asleep, 1),
     )
