@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -56,27 +56,13 @@ class Row:
 def at_most(what: str, limit: float, ours: list[float], bare: list[float]) -> Row:
     """A row of times in seconds that may take ``limit`` times the bare ones."""
     row = Row(what=what, unit="ms", ours=_ms(ours), bare=_ms(bare))
-    return Row(
-        what=what,
-        unit="ms",
-        ours=row.ours,
-        bare=row.bare,
-        target=f"<= {limit:g}x",
-        met=row.ratio <= limit,
-    )
+    return replace(row, target=f"<= {limit:g}x", met=row.ratio <= limit)
 
 
 def at_least(what: str, share: float, ours: list[float], bare: list[float]) -> Row:
     """A row of rates whose median must be that share of the bare one."""
     row = Row(what=what, unit="starts/s", ours=ours, bare=bare)
-    return Row(
-        what=what,
-        unit=row.unit,
-        ours=ours,
-        bare=bare,
-        target=f">= {share:g}x",
-        met=row.ratio >= share,
-    )
+    return replace(row, target=f">= {share:g}x", met=row.ratio >= share)
 
 
 def within(what: str, limit: float, ours: list[float], bare: list[float]) -> Row:

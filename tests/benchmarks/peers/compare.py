@@ -13,6 +13,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from tests.benchmarks.bare import PATIENCE
@@ -148,16 +149,9 @@ def _rows(what: str, figures: dict[str, Figures]) -> list[Row]:
         beside = bare if what in LIMITS or what == STOP else None
         row = Row(what=f"{what}: {name}", unit="ms", ours=ours, bare=beside)
         if limit is not None:
-            row = Row(
-                what=row.what,
-                unit="ms",
-                ours=ours,
-                bare=beside,
-                target=f"<= {limit:g}x",
-                met=row.ratio <= limit,
-            )
+            row = replace(row, target=f"<= {limit:g}x", met=row.ratio <= limit)
         elif what in (EARLY, EARLY_NEW) and name == Ours.name:
             met = min(ours) >= 0 and statistics.median(ours) <= 5
-            row = Row(what=row.what, unit="ms", ours=ours, target="0 to 5 ms", met=met)
+            row = replace(row, target="0 to 5 ms", met=met)
         rows.append(row)
     return rows
