@@ -21,6 +21,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from actors import proc, recipe
+from actors.data import applied
 from actors.data.guard import check_data
 from actors.facts import (
     ClaimPort,
@@ -240,7 +241,7 @@ class StartAttempt:
         record, layout = self._record(), self._services.layout
         data = layout.data(record.user_id)
         self.upgrade.finish()
-        check_data(data, record, self.upgrade.binary.version)
+        had = check_data(data, record, self.upgrade.binary.version)
         make_private_directory(data)
         lock = (
             None
@@ -251,7 +252,10 @@ class StartAttempt:
             self._evict()
             return None
         try:
-            process = self._spawn(record, port, lock) if self.upgrade.settle() else None
+            settled = self.upgrade.settle()
+            if self.upgrade.reverted:  # to other data than those that were looked at
+                had = frozenset()
+            process = self._spawn(record, port, lock, had) if settled else None
         finally:
             lock.close()
         if process is None:
@@ -260,11 +264,14 @@ class StartAttempt:
         self.watch(process, port)
         return process
 
-    def _spawn(self, record: Record, port: int, lock: DirectoryLock) -> ManagedProcess:
+    def _spawn(
+        self, record: Record, port: int, lock: DirectoryLock, had: frozenset[str]
+    ) -> ManagedProcess:
         services, data = self._services, self._services.layout.data(record.user_id)
         services.versions.check_source(self.upgrade.binary)
+        complete = services.template.is_applied(had)
         if record.identity is None:
-            services.seeds.plant(record.user_id, data)
+            complete = services.seeds.plant(record.user_id, data)
         services.template.seed(data, self.upgrade.binary.version)
         if record.uid is not None:
             give(data, record.uid)
@@ -275,6 +282,9 @@ class StartAttempt:
             record.user_id,
             port,
             lock=lock.fd,
+            migrations=applied.hide(services.layout, services.template, record.user_id)
+            if complete
+            else None,
         )
         replicas = services.replicas
         spec = services.isolation.wrap(spec, record.uid, ends_with_parent=replicas is not None)

@@ -96,6 +96,10 @@ class Layout(msgspec.Struct, frozen=True):
         """The file that is locked as long as a process serves the user's directory."""
         return self.control / "locks" / f"{directory_name(user_id)}.lock"
 
+    def migrations(self, user_id: str) -> Path:
+        """The link by which the user's PocketBase finds the template's migrations."""
+        return self.control / "migrations" / directory_name(user_id)
+
     def swap(self, user_id: str) -> Path:
         """Where other data wait to be put in the place of the user's, and what was there before."""
         return self.swaps / directory_name(user_id)
@@ -159,8 +163,14 @@ class Layout(msgspec.Struct, frozen=True):
 
     def prepare(self) -> None:
         """Make the manager's own directories; raise :class:`InstanceIOError` if that fails."""
-        own = (self.root, self.control, self.control / "templates", self.nursery, self.proofs)
-        for path in own:
+        for path in (
+            self.root,
+            self.control,
+            self.control / "templates",
+            self.control / "migrations",
+            self.nursery,
+            self.proofs,
+        ):
             make_directory(path, PASSABLE if self.shared else PRIVATE)
         for path in (
             self.control / "run",

@@ -13,6 +13,7 @@ from typing import Any
 from actors import proc
 from actors.attempt import StartAttempt
 from actors.complaint import death
+from actors.data import applied
 from actors.diagnosis import child_status, diagnose, io_failure
 from actors.ending import Ending
 from actors.facts import (
@@ -284,6 +285,7 @@ class Lifecycle:
         )
         self._timers.start(self._services.policy.proven, HealthProven(run=self._run))
         self._services.routes.open(self._user_id, port)
+        applied.show(self._services.layout, self._services.template, self._user_id)
 
     def _look_away(self) -> None:
         """Nothing is awaited or watched any more, and it needs no turn."""

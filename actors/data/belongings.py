@@ -44,6 +44,7 @@ def destroy(layout: Layout, user_id: str, *, keep_backups: bool) -> None:
                 shutil.rmtree(folder)
         files.remove(layout.log(user_id))
         layout.lock(user_id).unlink(missing_ok=True)
+        layout.migrations(user_id).unlink(missing_ok=True)
 
 
 def set_aside(layout: Layout, user_id: str, *, epoch: int, at: datetime) -> None:
@@ -79,6 +80,7 @@ def rename(layout: Layout, old: str, new: str) -> None:
         files.move(layout.log(old), layout.log(new))
         _move_backups(layout, old, new)
         layout.lock(old).unlink(missing_ok=True)
+        layout.migrations(old).unlink(missing_ok=True)
         if layout.replication(old).exists():  # under its new name it gets a replica of its own
             shutil.rmtree(layout.replication(old))
 

@@ -12,19 +12,20 @@ import stat
 from pathlib import Path
 
 from actors.data.database import UserDataError
-from actors.data.userdata import identities
+from actors.data.userdata import identities, migration_of
 from actors.records import Record
 from bus.causes import Cause
 from bus.errors import InstanceIOError
 
 
-def check_data(data: Path, record: Record, version: str | None) -> None:
-    """Raise :class:`InstanceIOError` unless PocketBase ``version`` may be started on ``data``.
+def check_data(data: Path, record: Record, version: str | None) -> frozenset[str]:
+    """Return the migrations that ``data`` have had, which PocketBase ``version`` may serve.
 
-    Nothing is touched. An instance that has never run yet has nothing to lose and is not checked.
+    Raises :class:`InstanceIOError` where it may not. Nothing is touched. An instance that has never
+    run yet has nothing to lose and is not checked.
     """
     if record.identity is None:
-        return
+        return frozenset()
     _check_file(data / "data.db")
     _check_version(record, version)
     found = _identities(data)
@@ -36,6 +37,7 @@ def check_data(data: Path, record: Record, version: str | None) -> None:
             f"the database in {data} is not the one of user {record.user_id} "
             f"(on record is {record.identity}, which it never was)",
         )
+    return frozenset(migration_of(identity) for identity in found)
 
 
 def _check_file(path: Path) -> None:

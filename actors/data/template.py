@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,9 @@ import msgspec
 from actors.layout import Layout, make_private_directory
 from bus.errors import InstanceIOError, SettingsError
 
-KINDS = ("pb_migrations", "pb_hooks", "pb_public")
+MIGRATIONS = "pb_migrations"
+KINDS = (MIGRATIONS, "pb_hooks", "pb_public")
+SCRIPTS = (".js", ".ts")
 SETTINGS_FILE = "pb_settings.json"
 BOOTSTRAP = "0000000001_pblm_bootstrap.js"
 SERVICE_ID = "pblmservice0001"
@@ -55,6 +58,7 @@ class Template:
         digest = hashlib.sha256()
         for name, content in sorted(files.items()):
             digest.update(f"{name}\0{len(content)}\0".encode() + content)
+        self._migrations = _migrations(files)
         self.path = layout.control / "templates" / digest.hexdigest()[:16]
         if not self.path.exists():
             _write(self.path, files)
@@ -62,6 +66,13 @@ class Template:
     def directory(self, kind: str) -> Path:
         """The directory of one of :data:`KINDS`."""
         return self.path / kind
+
+    def is_applied(self, migrations: frozenset[str]) -> bool:
+        """Whether data that had these ``migrations`` had all of the template's.
+
+        They are known by their names, as PocketBase knows them.
+        """
+        return self._migrations <= migrations
 
     def bootstrap(self, user_id: str) -> str:
         """What the bootstrap migration is told, as JSON. There is no secret in it."""
@@ -123,11 +134,19 @@ def _collect(source: Path | None) -> dict[str, bytes]:
             for path in sorted((source / kind).rglob("*")):
                 if path.is_file():
                     files[str(path.relative_to(source))] = path.read_bytes()
-    ours = f"pb_migrations/{BOOTSTRAP}"
+    ours = f"{MIGRATIONS}/{BOOTSTRAP}"
     if ours in files:
         raise SettingsError(f"PB_TEMPLATE_PATH: {ours} is the name of the manager's own migration")
     files[ours] = (Path(__file__).parent / "bootstrap" / BOOTSTRAP).read_bytes()
     return files
+
+
+def _migrations(files: Iterable[str]) -> frozenset[str]:
+    """The names of what PocketBase takes for migrations: scripts in the directory itself."""
+    paths = [Path(name) for name in files]
+    return frozenset(
+        path.name for path in paths if path.parent == Path(MIGRATIONS) and path.suffix in SCRIPTS
+    )
 
 
 def _write(path: Path, files: dict[str, bytes]) -> None:

@@ -54,6 +54,11 @@ def identities(data: Path) -> set[str]:
         return {f"{row[0]}@{row[1]}" for row in database.execute(ALL_MIGRATIONS)}
 
 
+def migration_of(identity: str) -> str:
+    """Return the name of the migration that made one of the :func:`identities`."""
+    return identity.rpartition("@")[0]
+
+
 class TokenKey(msgspec.Struct, frozen=True, kw_only=True):
     """What the tokens of one auth record are signed with."""
 

@@ -37,6 +37,8 @@ class Upgrade:
         self.binary = binary
         self.on_trial = False
         """It is the first start of the data with this PocketBase, and can be taken back."""
+        self.reverted = False
+        """The data from before a trial are in their place again, since they were last settled."""
         self.setback = ""
         """Why it is not the PocketBase that was meant to be, to be added to a reason."""
         self.patience = services.settings.start_timeout
@@ -60,12 +62,12 @@ class Upgrade:
 
     def settle(self) -> bool:
         """Have the data in place on which the PocketBase is started; False: copy them first."""
-        record = self._record()
+        record, self.reverted = self._record(), False
         if not is_first_start(record, self.binary):
-            self._trial.take_back()
+            self.reverted = self._trial.take_back()
             return True
         if not self._trial.is_under_way(self.binary):
-            self._trial.take_back()
+            self.reverted = self._trial.take_back()
             if not self._copied:
                 return False
             self._trial.begin(record, self.binary, self._services.clock.now())

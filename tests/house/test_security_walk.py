@@ -67,8 +67,8 @@ def sql(instance: Json, token: str, query: str) -> int:
 def of_the_manager(house: Manager) -> list[Path]:
     """All files of the manager's own, and the directories that hold them."""
     control = house.layout.control
-    shared = {control, control / "bin", control / "templates", control / "nursery"}
-    public = [*everything_under(control / "bin"), *everything_under(control / "templates")]
+    shared = {control, control / "nursery"}
+    public = [path for name in PUBLIC for path in everything_under(control / name)]
     return [path for path in everything_under(control) if path not in shared | {*public}]
 
 
@@ -83,7 +83,8 @@ def foreign(house: Manager, user_id: str) -> list[tuple[str, str]]:
     ]
     tries += [(verb, str(path)) for path in of_the_manager(house) for verb in ("read", "write")]
     tries += [("write", str(path)) for path in everything_under(control / "templates")]
-    tries += [(verb, str(path)) for path in everything_under(control / "bin") for verb in WRITE]
+    changeable = [*everything_under(control / "bin"), *everything_under(control / "migrations")]
+    tries += [(verb, str(path)) for path in changeable for verb in WRITE]
     tries += [("write", str(house.layout.root)), ("read", str(house.layout.root))]
     tries += [("connect", str(house.settings.run_path / name)) for name in SOCKETS]
     for pid in (house.pid, instance["pid"]):
@@ -92,6 +93,8 @@ def foreign(house: Manager, user_id: str) -> list[tuple[str, str]]:
     return tries
 
 
+PUBLIC = ("bin", "templates", "migrations")
+"""What the processes of all users read, by name where they know one."""
 WRITE = ("write", "replace")
 SOCKETS = ("commands.sock", "events.sock")
 
@@ -246,6 +249,6 @@ def test_no_secret_is_where_others_can_look(house: Manager) -> None:
         environ = Path(f"/proc/{pid}/environ").read_bytes()
         assert not any(secret in environ for secret in secrets)
         names = {word.partition(b"=")[0] for word in environ.split(b"\0") if word}
-        assert names == {b"PATH", b"HOME", b"TZ", b"GODEBUG", b"PBLM_BOOTSTRAP"}
+        assert names == {b"PATH", b"HOME", b"TZ", b"GODEBUG", b"GOGC", b"PBLM_BOOTSTRAP"}
     told = json.dumps(house.api.instances()) + house.log.read_text()
     assert not any(secret.decode() in told for secret in secrets)
