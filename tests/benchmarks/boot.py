@@ -6,7 +6,7 @@ import time
 
 from tests.benchmarks.bare import Bare
 from tests.benchmarks.fleet import LEAST_SHARE, start_bare
-from tests.benchmarks.manager import PATIENCE, Manager
+from tests.benchmarks.manager import LOOK, PATIENCE, Manager
 from tests.benchmarks.plan import Plan
 from tests.benchmarks.sleeping import register
 from tests.benchmarks.table import Row, at_least
@@ -47,5 +47,5 @@ def _boot(manager: Manager, count: int) -> tuple[float, float]:
     while manager.api.running() < count:
         if time.perf_counter() - began > PATIENCE:
             raise TimeoutError(f"{manager.api.running()} of {count} run")
-        time.sleep(0.01)
+        time.sleep(LOOK)
     return up, time.perf_counter() - began

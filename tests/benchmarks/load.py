@@ -48,9 +48,28 @@ def _wrk(wrk: str, url: str, clients: int, seconds: int, host: str) -> float:
     return float(found[1])
 
 
+class Line:
+    """A connection that is kept, with as little of a client as there can be."""
+
+    def __init__(self, port: int) -> None:
+        self._connection = socket.create_connection(("127.0.0.1", port))
+
+    def timed(self, path: str) -> float:
+        """Return the seconds from a request to its whole answer."""
+        request = _request(path, "127.0.0.1")
+        began = time.perf_counter()
+        self._connection.sendall(request)
+        _read_answer(self._connection)
+        return time.perf_counter() - began
+
+    def close(self) -> None:
+        """Hang up."""
+        self._connection.close()
+
+
 def ask(pipe: Connection, port: int, path: str, clients: int, seconds: int, host: str) -> None:
     """Send how many answers so many connections got; each asks again when it has its answer."""
-    request = f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+    request = _request(path, host)
     answered = 0
     with selectors.DefaultSelector() as selector:
         for _ in range(clients):
@@ -65,6 +84,10 @@ def ask(pipe: Connection, port: int, path: str, clients: int, seconds: int, host
                 answered += 1
                 key.fileobj.sendall(request)
     pipe.send(answered)
+
+
+def _request(path: str, host: str) -> bytes:
+    return f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
 
 
 def _read_answer(connection: socket.socket) -> None:

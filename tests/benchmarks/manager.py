@@ -20,6 +20,8 @@ from tests.ports import free_ports
 
 RUN_ALL = Path(__file__).resolve().parents[2] / "run_all.py"
 PATIENCE = 60.0
+LOOK = 0.05
+"""Seconds between two looks at how many run: each takes a millisecond of both from the starts."""
 
 
 class Api:
@@ -133,7 +135,7 @@ class Manager:
         while self.api.running() < wanted:
             if time.perf_counter() - began > PATIENCE:
                 raise TimeoutError(f"{self.api.running()} of {wanted} run after {PATIENCE:g} s")
-            time.sleep(0.01)
+            time.sleep(LOOK)
         return time.perf_counter() - began
 
     def stop_all(self, user_ids: list[str]) -> None:

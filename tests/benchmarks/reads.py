@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import statistics
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
 from api.server import ApiServer
 from tests.benchmarks import load
-from tests.benchmarks.manager import Api, Manager
+from tests.benchmarks.manager import Manager
 from tests.benchmarks.plan import Plan
 from tests.benchmarks.process import child
 from tests.benchmarks.table import Row, within
@@ -51,18 +50,12 @@ def _latencies(
 ) -> tuple[list[float], list[float]]:
     ours: list[float] = []
     theirs: list[float] = []
-    api, bare = Api(port), Api(bare_port)
-    for number in range(plan.counts.requests):
-        path = f"/api/users/{users[number % len(users)]}/pb_status"
-        ours.append(_timed(api, path))
-        theirs.append(_timed(bare, path))
+    with closing(load.Line(port)) as line, closing(load.Line(bare_port)) as bare_line:
+        for number in range(plan.counts.requests):
+            path = f"/api/users/{users[number % len(users)]}/pb_status"
+            ours.append(line.timed(path))
+            theirs.append(bare_line.timed(path))
     return ours, theirs
-
-
-def _timed(api: Api, path: str) -> float:
-    began = time.perf_counter()
-    api.call("GET", path)
-    return time.perf_counter() - began
 
 
 def _rates(plan: Plan, port: int, bare_port: int, user_id: str) -> tuple[list[float], list[float]]:
