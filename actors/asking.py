@@ -6,12 +6,14 @@ Loaded when it is needed first: ``http.client`` brings OpenSSL with it.
 from __future__ import annotations
 
 import http.client
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
 
 from actors.clock import utc_now
-from actors.data.tokens import SUPERUSERS, mint
+from actors.data.tokens import sign, signing_key
+from actors.data.userdata import TokenKey
 from actors.layout import LOOPBACK
 from actors.probe import BadAnswer, Place
 from actors.readiness import READY_TIMEOUT
@@ -58,7 +60,7 @@ def knows_us(place: Place, data: Path) -> bool:
     ours there is nothing to ask with.
     """
     try:
-        token = _token(data)
+        token = _token(signing_key(data))
     except NotFound:
         return True
     except InstanceIOError:
@@ -84,15 +86,15 @@ def check_deeply(place: Place, token: str, *, timeout: float = DEEP_TIMEOUT) -> 
         raise BackupError(f"it does not answer from its database: {error}") from error
 
 
-def name_application(place: Place, data: Path, name: str, *, timeout: float) -> None:
-    """Name the application of PocketBase there, which is to serve ``data``.
+def name_application(place: Place, key: TokenKey, name: str, *, timeout: float) -> None:
+    """Name the application of PocketBase there, which is to serve the data that have the ``key``.
 
-    Raises :class:`BadAnswer` or :class:`OSError`, and what :func:`mint` does.
+    Raises :class:`BadAnswer` or :class:`OSError`.
     """
     meta = {"meta": {"appName": name}}
-    ask(place, "PATCH", "/api/settings", timeout=timeout, body=meta, token=_token(data))
+    ask(place, "PATCH", "/api/settings", timeout=timeout, body=meta, token=_token(key))
 
 
-def _token(data: Path) -> str:
-    """Return our superuser's, for one question. Raises what :func:`mint` does."""
-    return mint(data, collection=SUPERUSERS, record_id=None, now=utc_now(), seconds=60).token
+def _token(key: TokenKey) -> str:
+    """Return our superuser's, for one question."""
+    return sign(key, utc_now() + timedelta(seconds=60))

@@ -208,9 +208,9 @@ class StartAttempt:
         services.health.introduce(
             spare.process,
             spare.port,
-            services.layout.data(record.user_id),
+            lambda: spare.key,
             services.template.app_name(record.user_id),
-            lambda: self._tell(ready),
+            lambda key: self._tell(ready),
         )
         return spare.process
 

@@ -12,7 +12,7 @@ from actors import probe, proc, sockets
 from actors.clock import LoopClock
 from actors.data.database import UserDataError
 from actors.data.operator import Operator
-from actors.data.userdata import read_identity
+from actors.data.userdata import TokenKey, read_identity
 from actors.facts import Problem
 from actors.layout import LOOPBACK
 from actors.probe import BadAnswer, NotAskedError, Place, Questions
@@ -170,23 +170,29 @@ class HealthChecker:
         ).begin(self._written)
 
     def introduce(
-        self, process: ManagedProcess, port: int, data: Path, name: str, ready: Callable[[], None]
+        self,
+        process: ManagedProcess,
+        port: int,
+        key: Callable[[], TokenKey],
+        name: str,
+        ready: Callable[[TokenKey], None],
     ) -> None:
         """Name the application of a PocketBase that runs, then call ``ready``; else end it.
 
-        That it takes our token and the settings proves that it serves ``data``.
+        That it takes what is signed with the ``key`` of the data proves that it serves them.
         """
 
         def run() -> None:
             from actors import asking
 
             try:
-                asking.name_application((self._address, port), data, name, timeout=self._timeout)
+                place, signed_with = (self._address, port), key()
+                asking.name_application(place, signed_with, name, timeout=self._timeout)
             except (BadAnswer, OSError, PblmError):
                 log.exception("pid %d, on port %d, cannot be named", process.pid, port)
                 process.kill()
             else:
-                ready()
+                ready(signed_with)
 
         self.run(run)
 

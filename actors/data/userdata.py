@@ -30,6 +30,8 @@ PUT_SUPERUSER = """
 ALPHABET = string.ascii_letters + string.digits
 KEY_LENGTH = 50
 """PocketBase's own keys are as long."""
+SPARE_BYTES = 14
+"""So many more are drawn than a key takes: one in 32 is left out."""
 
 
 def read_identity(data: Path) -> str:
@@ -181,4 +183,9 @@ def _auth_collection(
 
 
 def _random_key() -> str:
-    return "".join(secrets.choice(ALPHABET) for _ in range(KEY_LENGTH))
+    """All of it is drawn at once; bytes that would favour some letters are left out."""
+    key, fair = "", 256 - 256 % len(ALPHABET)
+    while len(key) < KEY_LENGTH:
+        drawn = secrets.token_bytes(KEY_LENGTH + SPARE_BYTES)
+        key += "".join(ALPHABET[byte % len(ALPHABET)] for byte in drawn if byte < fair)
+    return key[:KEY_LENGTH]

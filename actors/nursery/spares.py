@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from actors.data.userdata import TokenKey
 from actors.layout import Layout
 from actors.lock import DirectoryLock
 from actors.process import ManagedProcess
@@ -38,6 +39,8 @@ class Spare(msgspec.Struct, frozen=True, kw_only=True):
     port: int
     identity: str
     """That of its database."""
+    key: TokenKey
+    """What our own superuser's tokens are signed with there."""
     binary: str
     """The digest of its PocketBase."""
 

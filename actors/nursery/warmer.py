@@ -12,7 +12,8 @@ import msgspec
 
 from actors import proc, recipe
 from actors.clock import Timer
-from actors.data.userdata import put_app_name
+from actors.data.tokens import signing_key
+from actors.data.userdata import TokenKey, put_app_name
 from actors.facts import ReleasePort, ReservePort
 from actors.layout import make_private_directory
 from actors.lock import DirectoryLock
@@ -46,6 +47,7 @@ class SpareReady(SpareFact, frozen=True, kw_only=True):
     """It serves its directory."""
 
     identity: str
+    key: TokenKey
 
 
 class SpareEnded(SpareFact, frozen=True, kw_only=True):
@@ -127,8 +129,8 @@ class Warmer:
             case SparePort():
                 self._name = None
                 self._remove(fact.name)
-            case SpareReady(name=name, identity=identity) if name == self._name:
-                self._ready(name, identity)
+            case SpareReady(name=name) if name == self._name:
+                self._ready(fact)
             case SpareEnded(name=name):
                 self._ended(name)
 
@@ -150,23 +152,28 @@ class Warmer:
         self._process, self._port, self._binary = process, port, binary.digest
         self._timeout = services.clock.call_later(services.settings.start_timeout, process.kill)
         process.watch(lambda status: self._tell(SpareEnded(name=name)))
-        services.health.await_ready(
-            process,
-            port,
-            data,
-            new=True,
-            ready=lambda identity: self._tell(SpareReady(name=name, identity=identity or "")),
-        )
 
-    def _ready(self, name: str, identity: str) -> None:
+        def serves(identity: str | None) -> None:
+            """Have it named for the first time, which takes it far longer than the next one."""
+
+            def ready(key: TokenKey) -> None:
+                self._tell(SpareReady(name=name, identity=identity or "", key=key))
+
+            nameless = services.template.app_name(NAMELESS)
+            services.health.introduce(process, port, lambda: signing_key(data), nameless, ready)
+
+        services.health.await_ready(process, port, data, new=True, ready=serves)
+
+    def _ready(self, told: SpareReady) -> None:
         assert self._process is not None
         self._stop_timeout()
         spare = Spare(
-            name=name,
+            name=told.name,
             layout=self._layout,
             process=self._process,
             port=self._port,
-            identity=identity,
+            identity=told.identity,
+            key=told.key,
             binary=self._binary,
         )
         self._name = self._process = None

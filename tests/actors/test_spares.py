@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from actors import proc
+from actors.data.userdata import TokenKey
 from actors.layout import Layout
 from actors.lock import DirectoryLock
 from actors.nursery.spares import Spare, Spares, move_in
@@ -34,7 +35,16 @@ def make_spare(layout: Layout, number: int = 1) -> Spare:
     within.lock(name).touch()
     identity = ProcessIdentity(pid=5_000_000 + number, start_ticks=1, boot_id="now")
     process = FakeProcess(identity, str(within.data(name)), 9000, -1)
-    return Spare(name=name, layout=within, process=process, port=9000, identity="x@1", binary="0ld")
+    key = TokenKey(collection_id="c", record_id="r", secret="s", seconds=60)
+    return Spare(
+        name=name,
+        layout=within,
+        process=process,
+        port=9000,
+        identity="x@1",
+        key=key,
+        binary="0ld",
+    )
 
 
 def test_both_names_lead_to_the_users_directory(layout: Layout) -> None:
