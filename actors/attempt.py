@@ -112,6 +112,7 @@ class StartAttempt:
                 self.upgrade.copied(error)
                 return None if self.port is None else self._launch(self.port)
             case InstanceAnswers(identity=identity) if self._services.tenancy is not None:
+                applied.show(self._services.layout, self._services.template, self._record().user_id)
                 self._ask_for_consent(self._services.tenancy, identity)
             case StartRefused(error=error):
                 raise error
@@ -269,9 +270,8 @@ class StartAttempt:
     ) -> ManagedProcess:
         services, data = self._services, self._services.layout.data(record.user_id)
         services.versions.check_source(self.upgrade.binary)
-        complete = services.template.is_applied(had)
         if record.identity is None:
-            complete = services.seeds.plant(record.user_id, data)
+            had = services.seeds.plant(record.user_id, data) or frozenset()
         services.template.seed(data, self.upgrade.binary.version)
         if record.uid is not None:
             give(data, record.uid)
@@ -283,7 +283,7 @@ class StartAttempt:
             port,
             lock=lock.fd,
             migrations=applied.hide(services.layout, services.template, record.user_id)
-            if complete
+            if services.template.is_applied(had)
             else None,
         )
         replicas = services.replicas

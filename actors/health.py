@@ -176,10 +176,13 @@ class HealthChecker:
         key: Callable[[], TokenKey],
         name: str,
         ready: Callable[[TokenKey], None],
+        *,
+        timeout: float | None = None,
     ) -> None:
         """Name the application of a PocketBase that runs, then call ``ready``; else end it.
 
-        That it takes what is signed with the ``key`` of the data proves that it serves them.
+        That it takes what is signed with the ``key`` of a database proves that it serves that one.
+        It may take ``timeout`` seconds, or as long as a health check.
         """
 
         def run() -> None:
@@ -187,7 +190,7 @@ class HealthChecker:
 
             try:
                 place, signed_with = (self._address, port), key()
-                asking.name_application(place, signed_with, name, timeout=self._timeout)
+                asking.name_application(place, signed_with, name, timeout=timeout or self._timeout)
             except (BadAnswer, OSError, PblmError):
                 log.exception("pid %d, on port %d, cannot be named", process.pid, port)
                 process.kill()

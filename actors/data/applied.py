@@ -33,7 +33,8 @@ def hide(layout: Layout, template: Template, user_id: str) -> Path:
 def show(layout: Layout, template: Template, user_id: str) -> None:
     """Have the user's PocketBase, which runs, find the migrations when it starts itself anew.
 
-    What it was shown before stays: its hooks and pages are of the same template.
+    What it was shown before stays, as its hooks and pages are of that template. Only where a former
+    manager did not come to that, and had another template, it is not the one that it began with.
     """
     link = layout.migrations(user_id)
     try:

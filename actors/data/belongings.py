@@ -61,6 +61,7 @@ def set_aside(layout: Layout, user_id: str, *, epoch: int, at: datetime) -> None
                 os.utime(target)  # it is kept for a while from now on
         if layout.replication(user_id).exists():
             shutil.rmtree(layout.replication(user_id))
+        layout.migrations(user_id).unlink(missing_ok=True)
 
 
 def clear_lost_and_found(layout: Layout, before: datetime) -> None:

@@ -37,7 +37,7 @@ def check_data(data: Path, record: Record, version: str | None) -> frozenset[str
             f"the database in {data} is not the one of user {record.user_id} "
             f"(on record is {record.identity}, which it never was)",
         )
-    return frozenset(migration_of(identity) for identity in found)
+    return frozenset(map(migration_of, found))
 
 
 def _check_file(path: Path) -> None:

@@ -143,10 +143,8 @@ def _collect(source: Path | None) -> dict[str, bytes]:
 
 def _migrations(files: Iterable[str]) -> frozenset[str]:
     """The names of what PocketBase takes for migrations: scripts in the directory itself."""
-    paths = [Path(name) for name in files]
-    return frozenset(
-        path.name for path in paths if path.parent == Path(MIGRATIONS) and path.suffix in SCRIPTS
-    )
+    within = [Path(name).name for name in files if Path(name).parent == Path(MIGRATIONS)]
+    return frozenset(name for name in within if name.endswith(SCRIPTS))
 
 
 def _write(path: Path, files: dict[str, bytes]) -> None:

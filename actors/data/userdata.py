@@ -61,6 +61,14 @@ def migration_of(identity: str) -> str:
     return identity.rpartition("@")[0]
 
 
+def migrations(data: Path) -> frozenset[str]:
+    """Return the names of those that the database in ``data`` has had.
+
+    Raises :class:`UserDataError` when it cannot be read.
+    """
+    return frozenset(migration_of(identity) for identity in identities(data))
+
+
 class TokenKey(msgspec.Struct, frozen=True, kw_only=True):
     """What the tokens of one auth record are signed with."""
 
@@ -69,6 +77,10 @@ class TokenKey(msgspec.Struct, frozen=True, kw_only=True):
     secret: str
     seconds: int
     """How long PocketBase itself lets such a token live."""
+
+    def __repr__(self) -> str:
+        """Without the secret: what has it may be logged."""
+        return f"TokenKey({self.collection_id}/{self.record_id})"
 
 
 def read_token_key(data: Path, collection: str, record_id: str) -> TokenKey | None:
@@ -156,14 +168,19 @@ def renew_secrets(data: Path, identity: str | None = None) -> str:
     return read_identity(data)
 
 
-def put_app_name(data: Path, name: str) -> None:
-    """Name the application in the settings of a new PocketBase that does not run yet."""
+def put_app_name(data: Path, name: str) -> frozenset[str]:
+    """Name the application in the settings of a new PocketBase that does not run yet.
+
+    Returns the names of the migrations that its database has had: to open it once more would take
+    a start as long as the rest.
+    """
     with writing(data, durable=False) as database:
         (value,) = database.execute(SETTINGS).fetchone()
         settings = msgspec.json.decode(value)
         settings["meta"]["appName"] = name
         query = "UPDATE _params SET value = ? WHERE id = 'settings'"
         database.execute(query, [msgspec.json.encode(settings)])
+        return frozenset(file for file, _ in database.execute(ALL_MIGRATIONS))
 
 
 def with_secrets(options: dict[str, Any], make: Callable[[], str]) -> dict[str, Any]:

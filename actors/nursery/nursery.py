@@ -27,7 +27,7 @@ from actors.clock import Timer
 from actors.data.database import UserDataError
 from actors.data.fingerprint import fingerprint
 from actors.data.template import TYPES_HEAD
-from actors.data.userdata import renew_secrets
+from actors.data.userdata import migrations, renew_secrets
 from actors.isolation.isolation import give
 from actors.layout import PASSABLE, PRIVATE, make_directory, make_private_directory
 from actors.nursery.spares import end
@@ -186,9 +186,10 @@ class Nursery(pykka.ThreadingActor):
                     give(draft, os.geteuid())
             self._services.isolation.release_uid(self._uid)
             self._uid = None
-        if not well:
+        draft = self._drafts[1] if self._drafts[1].exists() else self._drafts[0]
+        if not well or not self._services.template.is_applied(migrations(draft)):
             log.warning("new users begin without a seed: the template fails: %s", said)
-        elif not self._drafts[1].exists():
+        elif draft is self._drafts[0]:
             self._make_draft(self._drafts[1], hooks=True)
         else:
             self._compare(*self._drafts)

@@ -48,18 +48,19 @@ class Seeds:
             self._on_taken()
         return seed
 
-    def plant(self, user_id: str, data: Path) -> bool:
+    def plant(self, user_id: str, data: Path) -> frozenset[str] | None:
         """Make one the new user's ``data``, which is an empty directory.
 
-        False when there is none, or it cannot be: PocketBase makes its own then.
+        Returns the migrations that it has had; None when there is none, or it cannot be planted:
+        PocketBase makes its own then.
         """
         seed = self.take()
         if seed is None:
-            return False
+            return None
         try:
-            put_app_name(seed, self._template.app_name(user_id))
+            had = put_app_name(seed, self._template.app_name(user_id))
             os.rename(seed, data)  # whole at any moment; refused where anything is in the way
         except (OSError, UserDataError) as error:
             log.warning("%s: begins without a seed: %s", user_id, error)
-            return False
-        return True
+            return None
+        return had

@@ -160,7 +160,10 @@ class Warmer:
                 self._tell(SpareReady(name=name, identity=identity or "", key=key))
 
             nameless = services.template.app_name(NAMELESS)
-            services.health.introduce(process, port, lambda: signing_key(data), nameless, ready)
+            patience = services.settings.start_timeout
+            services.health.introduce(
+                process, port, lambda: signing_key(data), nameless, ready, timeout=patience
+            )
 
         services.health.await_ready(process, port, data, new=True, ready=serves)
 

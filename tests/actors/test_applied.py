@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from actors.data import belongings
 from actors.data.template import BOOTSTRAP, MIGRATIONS, Template
 from actors.layout import Layout
 from actors.versions.trial import Trial
+from bus.states import Status
 from tests.actors.house import NEW, House
+from tests.actors.test_seeds import make_seed
 
-PLANNED = [BOOTSTRAP, "1700000000_ours.js"]
+PLANNED = [BOOTSTRAP, "1700000000_ours.js", ".ts"]
 
 
 def apply(data: Path, *migrations: str) -> None:
@@ -28,6 +34,18 @@ def given(house: House) -> Path:
     """Return the directory of migrations that the last process was given."""
     (flag,) = [word for word in house.processes.spawned[-1].argv if word.startswith("--migrations")]
     return Path(flag.partition("=")[2])
+
+
+def destroyed(layout: Layout) -> None:
+    belongings.destroy(layout, "alice", keep_backups=False)
+
+
+def renamed(layout: Layout) -> None:
+    belongings.rename(layout, "alice", "bob")
+
+
+def set_aside(layout: Layout) -> None:
+    belongings.set_aside(layout, "alice", epoch=1, at=datetime(2026, 1, 1, tzinfo=UTC))
 
 
 def stop(house: House) -> None:
@@ -68,6 +86,19 @@ def test_who_lacks_one_is_given_the_template(house: House) -> None:
     assert given(house) == template
 
 
+@pytest.mark.parametrize("complete", [True, False])
+def test_a_seed_is_looked_at_like_everybodys_data(house: House, complete: bool) -> None:
+    """One of a PocketBase that says nothing of a migration that failed has not had it."""
+    seed = make_seed(house.layout.nursery / "seed")
+    if complete:
+        apply(seed, BOOTSTRAP)
+    house.services.seeds.add(seed)
+    house.init()
+    assert len(house.services.seeds) == 0
+    template = house.services.template.directory(MIGRATIONS)
+    assert given(house) == (house.layout.migrations("alice") if complete else template)
+
+
 def test_what_cannot_be_hidden_is_shown(complete: House, caplog: pytest.LogCaptureFixture) -> None:
     """Something in the way of the link costs the speed, and nothing else."""
     link = complete.layout.migrations("alice")
@@ -105,15 +136,40 @@ def test_data_from_before_a_trial_are_given_the_template(complete: House) -> Non
     assert given(complete) == complete.services.template.directory(MIGRATIONS)
 
 
+def test_what_cannot_be_shown_is_told(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    """It costs nothing, unless PocketBase restores an old backup itself."""
+    house.run()
+    stop(house)
+    apply(house.layout.data("alice"), BOOTSTRAP)
+    link = house.layout.migrations("alice")
+    with caplog.at_level(logging.WARNING):
+        house.init()
+        shutil.rmtree(link.parent, ignore_errors=True)
+        house.ready()
+    assert house.status() is Status.RUNNING
+    assert "alice: if it restores a backup from before the template by itself" in caplog.text
+
+
+@pytest.mark.parametrize("leaves", [destroyed, renamed, set_aside])
+def test_nothing_is_left_of_who_is_gone(complete: House, leaves: Callable[[Layout], None]) -> None:
+    """A purge, a rename and the lost and found take the link away."""
+    complete.run()
+    stop(complete)
+    link = complete.layout.migrations("alice")
+    assert link.is_symlink()
+    leaves(complete.layout)
+    assert not link.is_symlink()
+
+
 def test_only_scripts_in_the_directory_itself_are_migrations(tmp_path: Path) -> None:
     """As PocketBase has it: neither notes beside them nor what lies deeper."""
     folder = tmp_path / "template" / MIGRATIONS
     (folder / "lib").mkdir(parents=True)
-    for name in ("1700000000_ours.js", "README.md", "lib/shared.js"):
+    for name in ("1700000000_ours.js", ".ts", "README.md", "lib/shared.js"):
         (folder / name).write_text("")
     layout = Layout(root=tmp_path / "dbs", control=tmp_path / "dbs" / ".pblm")
     layout.prepare()
     template = Template(folder.parent, layout)
     assert template.is_applied(frozenset(PLANNED))
-    assert not template.is_applied(frozenset([BOOTSTRAP]))
+    assert not template.is_applied(frozenset([BOOTSTRAP, "1700000000_ours.js"]))
     assert not template.is_applied(frozenset())

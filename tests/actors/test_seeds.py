@@ -60,10 +60,10 @@ def test_a_seed_is_planted_once_and_named_for_its_user(seeds: Seeds, tmp_path: P
     taken: list[None] = []
     seeds.on_taken(lambda: taken.append(None))
     seeds.add(make_seed(tmp_path / "seed"))
-    for user_id, found in (("ann", True), ("ben", False)):
+    for user_id, had in (("ann", {"init.js"}), ("ben", None)):
         data = tmp_path / user_id
         data.mkdir()
-        assert seeds.plant(user_id, data) is found
+        assert seeds.plant(user_id, data) == had
     assert app_name(tmp_path / "ann") == "ann"
     assert not (tmp_path / "seed").exists()
     assert not any((tmp_path / "ben").iterdir())
@@ -76,7 +76,7 @@ def test_nothing_is_planted_over_what_is_there(seeds: Seeds, tmp_path: Path) -> 
     data = tmp_path / "ann"
     data.mkdir()
     (data / "left").write_text("here")
-    assert not seeds.plant("ann", data)
+    assert seeds.plant("ann", data) is None
     assert [path.name for path in data.iterdir()] == ["left"]
 
 
@@ -85,7 +85,7 @@ def test_a_damaged_seed_is_not_planted(seeds: Seeds, tmp_path: Path) -> None:
     seeds.add(tmp_path / "no such seed")
     data = tmp_path / "ann"
     data.mkdir()
-    assert not seeds.plant("ann", data)
+    assert seeds.plant("ann", data) is None
     assert data.exists()
 
 

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from actors.data import userdata
-from actors.data.userdata import ALPHABET, KEY_LENGTH
+from actors.data.userdata import ALPHABET, KEY_LENGTH, TokenKey
 
 MANY = 1000
 SIX_SIGMA = 170
@@ -34,3 +34,10 @@ def test_bytes_that_would_favour_some_letters_are_drawn_again(
     monkeypatch.setattr(secrets, "token_bytes", lambda count: drawn.pop(0))
     assert userdata._random_key() == "a9a9" + "a" * (KEY_LENGTH - 4)
     assert not drawn
+
+
+def test_a_key_does_not_show_its_secret() -> None:
+    """Messages that have one may be logged."""
+    key = TokenKey(collection_id="c1", record_id="r1", secret="hush", seconds=60)
+    assert "c1/r1" in repr([key])
+    assert "hush" not in repr([key])

@@ -13,6 +13,7 @@ import requests
 
 from tests.house.caller import Json
 from tests.house.manager import Manager, running_manager
+from tests.house.pocketbases import pocketbase
 from tests.house.surroundings import eventually
 from tests.house.test_access import is_superuser, mint
 from tests.house.test_templates import get, read
@@ -181,6 +182,18 @@ def test_a_template_that_makes_something_of_each_installs_own_has_no_seeds(tmp_p
         keys = {read(manager.api.run(user), "SELECT key FROM keys")[0] for user in ("a", "b")}
 
         assert len(keys) == 2
+        assert not seeds(manager)
+
+
+def test_a_template_that_fails_without_a_word_makes_no_seeds(tmp_path: Path) -> None:
+    """PocketBase before 0.40 ends as if all were well; its data had nothing of the template."""
+    template = make_template(tmp_path / "template", 'migrate(() => { throw new Error("no") })')
+    with running_manager(
+        binary_path=str(pocketbase("0.36.9")), template_path=template, seeds=2
+    ) as manager:
+        eventually(lambda: "seed: the template fails" in manager.last_log(), "it is told")
+        assert manager.api.init_pb("ann").status_code == 500
+        assert manager.api.instance("ann")["failure"]["cause"] == "migration_failed"
         assert not seeds(manager)
 
 
