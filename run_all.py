@@ -36,6 +36,10 @@ from bus.settings import Settings
 EXIT_PATIENCE = 10.0
 """Seconds beyond PB_STOP_TIMEOUT (twice: asked, then killed) that the instances get to end."""
 
+LONGEST_TURN = 0.001
+"""Seconds that a thread keeps the interpreter for when another wants it. Python's own 5 ms suit
+what computes; here somebody waits for whatever a thread does."""
+
 log = logging.getLogger("pblm")
 
 
@@ -132,6 +136,7 @@ def serve(settings: Settings) -> int:
     if not go_first(settings.niceness):
         log.debug("PB_NICENESS=%d is not for this process to choose", settings.niceness)
     share_heap()
+    sys.setswitchinterval(LONGEST_TURN)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     signals: queue.SimpleQueue[int] = queue.SimpleQueue()

@@ -21,7 +21,7 @@ import msgspec
 
 from actors.diagnosis import spawn_failure
 from actors.logs import files
-from actors.priority import be_ordinary
+from actors.priority import be_ordinary, ordinary_turns
 from actors.proc import ExitStatus, ProcessIdentity, boot_id, identify
 from actors.progress import Progress
 from bus.errors import InstanceIOError, ProcessError
@@ -243,17 +243,18 @@ def _open_log(path: Path) -> int:
 
 def _popen(spec: LaunchSpec, log: int) -> subprocess.Popen[bytes]:
     try:
-        return subprocess.Popen(
-            spec.argv,
-            env=spec.env,
-            cwd=spec.cwd,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            pass_fds=spec.keep_open,
-            start_new_session=True,
-            umask=0o077,
-        )
+        with ordinary_turns():
+            return subprocess.Popen(
+                spec.argv,
+                env=spec.env,
+                cwd=spec.cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=spec.keep_open,
+                start_new_session=True,
+                umask=0o077,
+            )
     except OSError as error:
         raise _spawn_error(spec, error) from error
 
@@ -348,16 +349,17 @@ def run_program(
     it has got nowhere for ``stall`` seconds, if that is given (:class:`Progress`); or when it is
     not ``wanted`` any more, as is looked every :data:`LOOK` seconds.
     """
-    pipe, quiet = subprocess.PIPE, subprocess.DEVNULL
-    with subprocess.Popen(
-        argv,
-        env=env,
-        stdin=quiet,
-        stdout=pipe,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-        umask=0o077,
-    ) as child:
+    with ordinary_turns():
+        program = subprocess.Popen(
+            argv,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            umask=0o077,
+        )
+    with program as child:
         be_ordinary(child.pid)
         progress = Progress(child.pid)
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import statistics
 import time
+from contextlib import closing
 from multiprocessing.connection import Connection
 
 import zmq
@@ -12,6 +13,7 @@ import zmq
 from actors.priority import go_first
 from bus import codec
 from bus.requests import GetInstance
+from tests.benchmarks import load
 from tests.benchmarks.manager import Api, Manager
 from tests.benchmarks.plan import Plan
 from tests.benchmarks.process import child
@@ -125,11 +127,10 @@ def watch(pipe: Connection, port: int, count: int, niceness: int) -> None:
     """
     os.setsid()
     go_first(niceness)
-    api = Api(port)
-    latencies: list[float] = []
-    while len(latencies) % 50 or api.running() < count:
-        began = time.perf_counter()
-        api.call("GET", f"/api/users/user{len(latencies) % count}/pb_status")
-        latencies.append(1000 * (time.perf_counter() - began))
-        time.sleep(0.002)
+    api, latencies = Api(port), list[float]()
+    with closing(load.Line(port)) as line:
+        while len(latencies) % 50 or api.running() < count:
+            path = f"/api/users/user{len(latencies) % count}/pb_status"
+            latencies.append(1000 * line.timed(path))
+            time.sleep(0.002)
     pipe.send(latencies)
