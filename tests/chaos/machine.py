@@ -30,9 +30,13 @@ class SmallDisk:
         """Take all the room that is left; raise :class:`Skip` where there is no small disk."""
         if not self.mounted:
             raise Skip(self.problem)
-        room = os.statvfs(self.path)
         with open(self._ballast, "wb", buffering=0) as file:
-            os.posix_fallocate(file.fileno(), 0, max(1, (room.f_bavail - SPARE) * room.f_frsize))
+            for spare in (SPARE, 8 * SPARE, 64 * SPARE):  # others write meanwhile
+                with contextlib.suppress(OSError):
+                    room = os.statvfs(self.path)
+                    most = max(1, (room.f_bavail - spare) * room.f_frsize)
+                    os.posix_fallocate(file.fileno(), 0, most)
+                    break
             with contextlib.suppress(OSError):  # and what has become free meanwhile
                 while file.seek(0, os.SEEK_END) and file.write(bytes(4096)):
                     pass

@@ -48,7 +48,12 @@ class Children:
 
     def launched(self, user_id: str) -> int:
         """Return how many processes were launched for the user."""
-        return self._launches.read_text().count(f"/pb_user_{user_id}.db ")
+        given = [line.split() for line in self._launches.read_text().splitlines()]
+        directory = f"/pb_user_{user_id}.db"
+        return sum(
+            any(word.startswith("--dir=") and word.endswith(directory) for word in words)
+            for words in given
+        )
 
 
 class Launch:
