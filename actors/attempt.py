@@ -282,9 +282,7 @@ class StartAttempt:
             record.user_id,
             port,
             lock=lock.fd,
-            migrations=applied.hide(services.layout, services.template, record.user_id)
-            if services.template.is_applied(had)
-            else None,
+            migrations=applied.hide(services.layout, services.template, record.user_id, had),
         )
         replicas = services.replicas
         spec = services.isolation.wrap(spec, record.uid, ends_with_parent=replicas is not None)

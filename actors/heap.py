@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
+from actors.libc import libc
 
 _ARENA_MAX = -8
 """``M_ARENA_MAX`` of mallopt(3), from glibc's malloc.h."""
@@ -16,6 +16,6 @@ def share_heap() -> bool:
     manager's memory when it has 200 instances.
     """
     try:
-        return bool(ctypes.CDLL(None).mallopt(_ARENA_MAX, 1))
+        return bool(libc.mallopt(_ARENA_MAX, 1))
     except AttributeError:  # not glibc
         return False

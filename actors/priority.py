@@ -8,16 +8,16 @@ else's programs on the machine.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import platform
 import struct
 from collections.abc import Iterator
 from pathlib import Path
 
+from actors.libc import libc
+
 ORDINARY = 0
 """The niceness of a program of which nobody has decided anything (nice(2))."""
-_libc = ctypes.CDLL(None, use_errno=True)
 AUTOGROUP = Path("/proc/self/autogroup")
 """Where a kernel that divides its time among sessions takes the niceness of this one (sched(7))."""
 
@@ -26,8 +26,8 @@ SHORTEST = 100_000
 Who asks for shorter ones than somebody who runs gets the processor from it when it wakes."""
 AS_ALL = 0
 """The turns of a program that asks for none: 3 ms."""
-_SET_ATTRIBUTES = {"x86_64": 314, "aarch64": 274}
-"""The number of sched_setattr(2), for which most C libraries have no name."""
+_SET_ATTRIBUTES = {"x86_64": 314, "aarch64": 274}.get(platform.machine())
+"""The number of sched_setattr(2) here, for which most C libraries have no name."""
 _ATTRIBUTES = struct.Struct("IIQiIQQQ")
 """``struct sched_attr``: size, policy, flags, niceness, priority, and then how long a turn is."""
 
@@ -76,8 +76,7 @@ def _take_turns(nanoseconds: int) -> None:
 
     From Linux 6.12 on; what is older, or another machine, leaves it as it is.
     """
-    number = _SET_ATTRIBUTES.get(platform.machine())
     policy, niceness = os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0)
-    if number is not None and policy == os.SCHED_OTHER:
+    if _SET_ATTRIBUTES is not None and policy == os.SCHED_OTHER:
         wanted = (_ATTRIBUTES.size, policy, 0, niceness, 0, nanoseconds, 0, 0)
-        _libc.syscall(number, 0, _ATTRIBUTES.pack(*wanted), 0)
+        libc.syscall(_SET_ATTRIBUTES, 0, _ATTRIBUTES.pack(*wanted), 0)

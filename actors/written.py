@@ -6,7 +6,6 @@ By three calls of the C library: a package for them starts a program at launch t
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import selectors
 import struct
@@ -14,14 +13,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from actors.clock import LoopClock
+from actors.libc import checked, libc
 
 _MODIFY = 0x2
 """IN_MODIFY of <sys/inotify.h>."""
 _HEAD = struct.Struct("iIII")
 """``struct inotify_event``: watch, mask, cookie, and how long the name is that follows."""
 _ROOM = 65536
-
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Written:
@@ -30,7 +28,7 @@ class Written:
     def __init__(self, clock: LoopClock) -> None:
         """Raises :class:`OSError` where there are too many of its kind already."""
         self._clock = clock
-        self._fd = _checked(_libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC))
+        self._fd = checked(libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC))
         self._calls: dict[int, list[Callable[[], None]]] = {}
         clock.when_readable(self._fd, self._read)
 
@@ -39,7 +37,7 @@ class Written:
 
         Raises :class:`OSError`, as when there is no such file.
         """
-        watch = _checked(_libc.inotify_add_watch(self._fd, os.fsencode(path), _MODIFY))
+        watch = checked(libc.inotify_add_watch(self._fd, os.fsencode(path), _MODIFY))
         calls = self._calls.setdefault(watch, [])
         calls.append(call)
 
@@ -47,7 +45,7 @@ class Written:
             calls.remove(call)
             if not calls and self._calls.get(watch) is calls:
                 del self._calls[watch]
-                _libc.inotify_rm_watch(self._fd, watch)  # gone with its file already: no harm
+                libc.inotify_rm_watch(self._fd, watch)  # gone with its file already: no harm
 
         return end
 
@@ -76,10 +74,3 @@ class Written:
                 found.add(watch)
                 at += _HEAD.size + name
         return found
-
-
-def _checked(result: int) -> int:
-    if result < 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
-    return result

@@ -19,8 +19,13 @@ from actors.layout import Layout
 log = logging.getLogger(__name__)
 
 
-def hide(layout: Layout, template: Template, user_id: str) -> Path:
-    """Return the directory of migrations for a start of the user's that needs none of them."""
+def hide(layout: Layout, template: Template, user_id: str, had: frozenset[str]) -> Path:
+    """Return the directory of migrations for a start of the user's, whose data have ``had`` those.
+
+    The template's, unless all of them are among them.
+    """
+    if not template.is_applied(had):
+        return template.directory(MIGRATIONS)
     link = layout.migrations(user_id)
     try:
         link.unlink(missing_ok=True)

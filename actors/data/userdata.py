@@ -66,7 +66,12 @@ def migrations(data: Path) -> frozenset[str]:
 
     Raises :class:`UserDataError` when it cannot be read.
     """
-    return frozenset(migration_of(identity) for identity in identities(data))
+    with reading(data) as database:
+        return _migrations(database)
+
+
+def _migrations(database: Connection) -> frozenset[str]:
+    return frozenset(file for file, _ in database.execute(ALL_MIGRATIONS))
 
 
 class TokenKey(msgspec.Struct, frozen=True, kw_only=True):
@@ -180,7 +185,7 @@ def put_app_name(data: Path, name: str) -> frozenset[str]:
         settings["meta"]["appName"] = name
         query = "UPDATE _params SET value = ? WHERE id = 'settings'"
         database.execute(query, [msgspec.json.encode(settings)])
-        return frozenset(file for file, _ in database.execute(ALL_MIGRATIONS))
+        return _migrations(database)
 
 
 def with_secrets(options: dict[str, Any], make: Callable[[], str]) -> dict[str, Any]:

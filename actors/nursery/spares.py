@@ -8,7 +8,6 @@ opens it by its path again; where the path would not lead there, writes would be
 
 from __future__ import annotations
 
-import ctypes
 import os
 import threading
 from collections.abc import Callable
@@ -18,6 +17,7 @@ import msgspec
 
 from actors.data.userdata import TokenKey
 from actors.layout import Layout
+from actors.libc import checked, libc
 from actors.lock import DirectoryLock
 from actors.process import ManagedProcess
 
@@ -136,8 +136,5 @@ def move_in(spare: Spare, user_id: str, layout: Layout) -> bool:
 
 def _exchange(one: Path, other: Path) -> None:
     """Have two names change places, at one moment (renameat2(2), Linux 3.15)."""
-    library = ctypes.CDLL(None, use_errno=True)
     names = _AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other)
-    if library.renameat2(*names, _RENAME_EXCHANGE) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), str(one))
+    checked(libc.renameat2(*names, _RENAME_EXCHANGE))

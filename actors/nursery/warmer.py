@@ -13,7 +13,7 @@ import msgspec
 from actors import proc, recipe
 from actors.clock import Timer
 from actors.data.tokens import signing_key
-from actors.data.userdata import TokenKey, put_app_name
+from actors.data.userdata import TokenKey
 from actors.facts import ReleasePort, ReservePort
 from actors.layout import make_private_directory
 from actors.lock import DirectoryLock
@@ -109,7 +109,6 @@ class Warmer:
         if seed is not None:
             self._name = name = f"{PREFIX}{self._next}"
             self._next += 1
-            put_app_name(seed, services.template.app_name(NAMELESS))
             seed.rename(self._layout.data(name))
             services.ports.tell(
                 ReservePort(

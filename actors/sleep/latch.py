@@ -10,7 +10,6 @@ asks again after a second (RFC 6298), and finds the port open again, or closed.
 from __future__ import annotations
 
 import ctypes
-import errno
 import os
 import socket
 import struct
@@ -18,14 +17,13 @@ import threading
 
 from actors import proc, sockets
 from actors.layout import LOOPBACK
+from actors.libc import checked, libc
 
 _PIDFD_GETFD = 438
 """The same number on all architectures (``asm-generic/unistd.h``)."""
 _SO_ATTACH_FILTER, _SO_DETACH_FILTER = 26, 27
 _DROP = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0), 8)
 """``BPF_RET | BPF_K`` with length 0: nothing of the packet is kept."""
-
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Latch:
@@ -76,10 +74,6 @@ class Latch:
 def _borrow(pid: int, fd: int) -> socket.socket:
     pidfd = os.pidfd_open(pid)
     try:
-        number = _libc.syscall(_PIDFD_GETFD, pidfd, fd, 0)
-        if number < 0:
-            code = ctypes.get_errno()
-            raise OSError(code, errno.errorcode.get(code, ""))
-        return socket.socket(fileno=number)
+        return socket.socket(fileno=checked(libc.syscall(_PIDFD_GETFD, pidfd, fd, 0)))
     finally:
         os.close(pidfd)

@@ -62,12 +62,13 @@ class Upgrade:
 
     def settle(self) -> bool:
         """Have the data in place on which the PocketBase is started; False: copy them first."""
-        record, self.reverted = self._record(), False
-        if not is_first_start(record, self.binary):
-            self.reverted = self._trial.take_back()
+        record = self._record()
+        first = is_first_start(record, self.binary)
+        under_way = first and self._trial.is_under_way(self.binary)
+        self.reverted = not under_way and self._trial.take_back()
+        if not first:
             return True
-        if not self._trial.is_under_way(self.binary):
-            self.reverted = self._trial.take_back()
+        if not under_way:
             if not self._copied:
                 return False
             self._trial.begin(record, self.binary, self._services.clock.now())
